@@ -1,0 +1,68 @@
+package graph
+
+import "time"
+
+// An Asset is what one code location says of one asset. The zero value of every optional field means "not said".
+type Asset struct {
+	Key         Key
+	Location    string // name of the code location
+	Group       string
+	Description string
+	Owners      []string
+	Kinds       []string
+	Tags        map[string]string
+	Metadata    map[string]string // author's metadata, values as text
+	Source      Source
+	Deps        []Key // keys it reads, in the author's order, no duplicates
+	Code        Code
+	Columns     []Column      // what the author declares of its columns, nil when nothing
+	MaxAge      time.Duration // freshness policy: older than this is overdue; 0 is no policy
+	Executable  bool
+	Why         string        // why it is not executable, one sentence; "" when it is
+	StoredBy    string        // "assetdev", "own", "both" or "none"
+	Outside     bool          // its step writes outside assetdev's storage
+	Step        string        // assets of one location with equal, non-empty Step are made by one step
+	Unordered   bool          // the order of its rows does not count for its data version
+	Timeout     time.Duration // 0 is none
+	Retries     int           // times a failed step is tried again
+	Stale       bool          // the definition is the last good one of a location that does not load now
+}
+
+// A Column is the name and Arrow type of one column as an author declared it.
+type Column struct{ Name, Type string }
+
+// A Source is a place in a location's files. File is relative to the folder of the workspace file where it lies below it.
+type Source struct {
+	File   string
+	Line   int // from 1; 0 is unknown
+	Symbol string
+}
+
+// A Code is the code version of an asset and what it was computed from. Equal Version, equal meaning.
+type Code struct {
+	Version string // begins with the algorithm's name and version, as "go1:"; "" is unknown
+	Author  bool   // given by the author
+	Coarse  string // why the version covers more than the asset needs, "" when it does not
+	Parts   []Part // sorted by Symbol
+}
+
+// A Part is one thing that a code version covers: a declaration, an embedded file, a library, an environment variable, a
+// declared input file.
+type Part struct {
+	Kind   PartKind
+	Symbol string // "repo/pkg.func", a file name, a module path, a variable's name: unique within a Code
+	Hash   string // of its meaning; short, printable
+	File   string // as in Source
+	Line   int
+	Text   string // its source text, for showing what changed; never part of a comparison and never in a record
+}
+
+// A PartKind says which reason a changed part gives.
+type PartKind uint8
+
+// The kinds of a part.
+const (
+	PartCode        PartKind = iota // code_changed
+	PartFile                        // source_changed: a file that the asset declared as input
+	PartEnvironment                 // environment_changed: a variable, a library, an interpreter
+)

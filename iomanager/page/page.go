@@ -1,0 +1,42 @@
+// Package page holds rows as front ends may hold them: text and types, no Arrow. Standard library only.
+package page
+
+// A Column describes one column of a table.
+type Column struct {
+	Name     string `json:"name"`
+	Type     string `json:"type"` // in Arrow's words, as "int64", "timestamp[us, tz=UTC]", "list<utf8>"
+	Nullable bool   `json:"nullable"`
+}
+
+// A Kind says how a cell is to be shown.
+type Kind uint8
+
+// The kinds of a cell.
+const (
+	Text   Kind = iota
+	Number      // right-aligned
+	Null        // shown as ∅, null in JSON
+	Binary      // Value is base64
+	Boolean
+	Nested // Value is JSON
+)
+
+// A Cell is one value. Value is what --json prints (without quotes for Number), unsanitised: it comes from a data file and
+// passes internal/printable before it reaches a terminal.
+type Cell struct {
+	Kind  Kind   `json:"k,omitempty"`
+	Value string `json:"v,omitempty"`
+	// Exact says that Value is a number that JSON readers keep exactly (32-bit integers, finite floats): it is printed without quotes.
+	Exact bool `json:"x,omitempty"`
+}
+
+// A Page is a window of a table: rows × columns.
+type Page struct {
+	RowsTotal    int64    `json:"rows_total"`
+	ColumnsTotal int      `json:"columns_total"`
+	Offset       int64    `json:"offset"`
+	Columns      []Column `json:"columns"`
+	Rows         [][]Cell `json:"rows"`
+	Bytes        int64    `json:"bytes"`
+	RowGroups    int      `json:"row_groups"`
+}
