@@ -1,0 +1,146 @@
+package history
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/assetdev/assetdev/engine/event"
+	"github.com/assetdev/assetdev/graph"
+	"golang.org/x/sys/unix"
+)
+
+// An Asset is what the history remembers of one asset.
+type Asset struct {
+	Last *graph.LastRun `json:"last,omitempty"`
+	Took []int64        `json:"took,omitempty"` // ms of its last runs that did the work, oldest first, at most keepTook
+}
+
+const keepTook = 5
+
+// Forecast returns the median of the remembered durations in ms; ok is false when there is none.
+func (a Asset) Forecast() (ms int64, ok bool) {
+	if len(a.Took) == 0 {
+		return 0, false
+	}
+	sorted := slices.Sorted(slices.Values(a.Took))
+	return sorted[len(sorted)/2], true
+}
+
+func (h *History) assetsFile() string { return filepath.Join(h.dir, "history.json") }
+
+// Assets returns what is remembered of all assets. A file that cannot be understood is an error; the map is then empty, and
+// the next Remember starts anew.
+func (h *History) Assets() (map[graph.Key]Asset, error) {
+	assets := map[graph.Key]Asset{}
+	data, err := os.ReadFile(h.assetsFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return assets, nil
+	}
+	if err != nil {
+		return assets, fmt.Errorf("read the history of assets: %w", err)
+	}
+	if err := json.Unmarshal(data, &assets); err != nil {
+		return map[graph.Key]Asset{}, fmt.Errorf("read the history of assets in %s: %w", h.assetsFile(), err)
+	}
+	return assets, nil
+}
+
+// Remember merges the outcome of steps into what is remembered: each replaces the last run of its asset, and a duration that
+// is not negative joins the asset's durations.
+func (h *History) Remember(outcomes map[graph.Key]Outcome) error {
+	if len(outcomes) == 0 {
+		return nil
+	}
+	if err := os.MkdirAll(h.dir, 0o700); err != nil {
+		return fmt.Errorf("remember how assets ran: %w", err)
+	}
+	lock, err := os.OpenFile(filepath.Join(h.dir, "history.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("remember how assets ran: %w", err)
+	}
+	defer lock.Close()
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+		return fmt.Errorf("remember how assets ran: lock: %w", err)
+	}
+	assets, _ := h.Assets() // one that cannot be understood was reported when it was read
+	for key, o := range outcomes {
+		a := assets[key]
+		a.Last = &o.Last
+		if o.TookMS >= 0 {
+			a.Took = append(a.Took, o.TookMS)
+			a.Took = a.Took[max(0, len(a.Took)-keepTook):]
+		}
+		assets[key] = a
+	}
+	data, err := json.Marshal(assets)
+	if err != nil {
+		return fmt.Errorf("remember how assets ran: %w", err)
+	}
+	temporary := h.assetsFile() + ".new"
+	if err := os.WriteFile(temporary, data, 0o600); err != nil {
+		return fmt.Errorf("remember how assets ran: %w", err)
+	}
+	if err := os.Rename(temporary, h.assetsFile()); err != nil {
+		return fmt.Errorf("remember how assets ran: %w", err)
+	}
+	return nil
+}
+
+// An Outcome is how one step ended.
+type Outcome struct {
+	Last   graph.LastRun
+	TookMS int64 // -1 when it did not do the work
+}
+
+// Interrupted finds runs that ended without saying so, at most the newest few, writes their end into their events, and
+// remembers their unfinished steps as interrupted. It returns how many it found.
+func (h *History) Interrupted() (int, error) {
+	runs, err := h.Runs(20)
+	outcomes := map[graph.Key]Outcome{}
+	found := 0
+	known, knownErr := h.Assets()
+	err = errors.Join(err, knownErr)
+	for _, s := range slices.Backward(runs) {
+		if s.State != event.Interrupted {
+			continue
+		}
+		states := map[graph.Key]string{}
+		ended := false
+		last := s.At
+		if readErr := h.Events(s.Run, func(e event.Event) bool {
+			last = e.At
+			if e.Kind == event.KindStep && e.Asset != nil {
+				states[*e.Asset] = e.State
+			}
+			ended = ended || e.Kind == event.KindRun && event.Final(e.State)
+			return true
+		}); readErr != nil {
+			err = errors.Join(err, readErr)
+			continue
+		}
+		if ended {
+			continue // it was found before
+		}
+		w, beginErr := h.Begin(s.Run)
+		if beginErr != nil {
+			continue // another process found it first, or runs it
+		}
+		found++
+		for key, state := range states {
+			if state != event.Running {
+				continue
+			}
+			if k, ok := known[key]; ok && k.Last != nil && k.Last.Run > s.Run {
+				continue
+			}
+			outcomes[key] = Outcome{TookMS: -1, Last: graph.LastRun{Run: s.Run, State: event.Interrupted, At: last, Error: "assetdev ended while the step ran"}}
+		}
+		err = errors.Join(err, w.Append(event.Event{At: last, Kind: event.KindRun, Run: s.Run, State: event.Interrupted, MS: &s.MS, Counts: s.Counts}), w.Close())
+	}
+	return found, errors.Join(err, h.Remember(outcomes))
+}
