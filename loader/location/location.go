@@ -20,7 +20,8 @@ type Location interface {
 	// Describe returns what the location defines now. It runs the location's code. On failure the error is an *Error and
 	// the caller keeps the last good definitions.
 	Describe(ctx context.Context) (Description, error)
-	// CodeVersions returns the code version of each symbol, keyed by [wire.Asset.Symbol], from files alone: it executes nothing of the workspace.
+	// CodeVersions returns the code version of each asset, by its key, from files alone: it executes nothing of the workspace.
+	// Under the key "" it returns that of the entry point: while it stays, so do the definitions.
 	// The error is an *Error with a place when a file cannot be parsed.
 	CodeVersions(ctx context.Context, assets []wire.Asset) (map[string]Version, error)
 	// Materialize runs one step. Log lines and progress go to out while it runs. The error is an *Error, or the context's.
