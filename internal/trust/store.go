@@ -89,11 +89,11 @@ func Open(dir string) (*Store, error) {
 // Check returns the Grant for the workspace when exactly these files were granted before. Otherwise the error is a
 // [*NeedsTrust]; or a [*diag.Error] of kind "trust" when the record cannot be relied upon, and then nothing is granted either.
 func (s *Store) Check(workspaceDir string, files []File) (Grant, error) {
-	real, err := realDir(workspaceDir)
+	root, err := realDir(workspaceDir)
 	if err != nil {
 		return Grant{}, err
 	}
-	r, err := s.read(s.file(real), real)
+	r, err := s.read(s.file(root), root)
 	if err != nil {
 		return Grant{}, err
 	}
@@ -101,59 +101,59 @@ func (s *Store) Check(workspaceDir string, files []File) (Grant, error) {
 	for _, st := range r.States {
 		last = st.load()
 		if equal(last, files) {
-			return Grant{real}, nil
+			return Grant{root}, nil
 		}
 	}
-	return Grant{}, &NeedsTrust{Workspace: real, Known: len(r.States) > 0, Files: compare(last, files)}
+	return Grant{}, &NeedsTrust{Workspace: root, Known: len(r.States) > 0, Files: compare(last, files)}
 }
 
 // Grant remembers that the user trusts the workspace with exactly these files. It fails, and grants nothing, when the record of
 // the workspace is damaged.
 func (s *Store) Grant(workspaceDir string, files []File) (Grant, error) {
-	real, err := realDir(workspaceDir)
+	root, err := realDir(workspaceDir)
 	if err != nil {
 		return Grant{}, err
 	}
 	err = s.locked(func() error {
-		r, err := s.read(s.file(real), real)
+		r, err := s.read(s.file(root), root)
 		if err != nil {
 			return err
 		}
-		r.Format, r.Workspace = format, real
+		r.Format, r.Workspace = format, root
 		r.States = slices.DeleteFunc(r.States, func(st state) bool { return equal(st.load(), files) })
 		r.States = append(r.States, save(files, time.Now()))
 		if extra := len(r.States) - maxStates; extra > 0 {
 			r.States = r.States[extra:]
 		}
-		return s.write(s.file(real), r)
+		return s.write(s.file(root), r)
 	})
 	if err != nil {
 		return Grant{}, err
 	}
-	return Grant{real}, nil
+	return Grant{root}, nil
 }
 
 // Revoke forgets the workspace with all its states, also a damaged record, and reports whether there was anything to forget. A
 // workspace whose folder is gone can be revoked by its real path.
 func (s *Store) Revoke(workspaceDir string) (bool, error) {
-	real, err := realDir(workspaceDir)
+	root, err := realDir(workspaceDir)
 	if errors.Is(err, fs.ErrNotExist) {
-		real, err = filepath.Abs(workspaceDir)
+		root, err = filepath.Abs(workspaceDir)
 	}
 	if err != nil {
 		return false, err
 	}
-	if _, err := os.Lstat(s.file(real)); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(s.file(root)); errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
 	found := true
 	err = s.locked(func() error {
-		err := os.Remove(s.file(real))
+		err := os.Remove(s.file(root))
 		if errors.Is(err, fs.ErrNotExist) {
 			found, err = false, nil
 		}
 		if err != nil {
-			return diag.New("trust", "forget %q: %w", real, err)
+			return diag.New("trust", "forget %q: %w", root, err)
 		}
 		return syncDir(s.dir)
 	})
@@ -196,13 +196,16 @@ func (s *Store) List() ([]Entry, error) {
 }
 
 // file returns the path of a workspace's record.
-func (s *Store) file(real string) string {
-	sum := sha256.Sum256([]byte(real))
+func (s *Store) file(root string) string {
+	sum := sha256.Sum256([]byte(root))
 	return filepath.Join(s.dir, hex.EncodeToString(sum[:16])+".json")
 }
 
-// read returns a record, the empty one when there is none. A real of "" accepts the record of any workspace.
-func (s *Store) read(file, real string) (record, error) {
+// read returns a record, the empty one when there is none. A root of "" accepts the record of any workspace.
+func (s *Store) read(file, root string) (record, error) {
+	if err := s.privateDir(); err != nil {
+		return record{}, err
+	}
 	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return record{}, nil
@@ -230,7 +233,7 @@ func (s *Store) read(file, real string) (record, error) {
 		return record{}, e.WithHint("use that version")
 	case r.Format != format, len(r.States) == 0:
 		return record{}, damaged(file, errors.New("it is not complete"))
-	case real != "" && r.Workspace != real, s.file(r.Workspace) != file:
+	case root != "" && r.Workspace != root, s.file(r.Workspace) != file:
 		return record{}, damaged(file, fmt.Errorf("it belongs to workspace %q", r.Workspace))
 	}
 	for _, st := range r.States {
@@ -270,21 +273,37 @@ func private(f *os.File) error {
 	return nil
 }
 
+// privateDir checks that nobody else can have put records into the folder.
+func (s *Store) privateDir() error {
+	dir, err := os.Open(s.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = errors.Join(private(dir), dir.Close())
+	}
+	if err != nil {
+		return diag.New("trust", "the folder of trust cannot be used: %w", err).At(diag.Pos{File: s.dir}).
+			WithHint("make it yours alone: chmod 0700 %q", s.dir)
+	}
+	return nil
+}
+
 // locked runs the function while no other process or goroutine does. It makes the folder.
 func (s *Store) locked(change func() error) (err error) {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return diag.New("trust", "remember trust: %w", err)
 	}
-	dir, err := os.Open(s.dir)
+	if err := s.privateDir(); err != nil {
+		return err
+	}
+	lock, err := os.OpenFile(filepath.Join(s.dir, ".lock"), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return diag.New("trust", "remember trust: %w", err)
 	}
-	defer func() { err = errors.Join(err, dir.Close()) }() // gives up the lock
-	if err := private(dir); err != nil {
-		return damaged(s.dir, err).WithHint("make the folder yours alone: chmod 0700 %q", s.dir)
-	}
+	defer func() { err = errors.Join(err, lock.Close()) }() // gives up the lock
 	for {
-		err := syscall.Flock(int(dir.Fd()), syscall.LOCK_EX)
+		err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX)
 		if err == nil {
 			return change()
 		}

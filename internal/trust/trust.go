@@ -43,11 +43,11 @@ type File struct {
 
 // Once returns a Grant for this process alone, for --trust. Nothing is remembered.
 func Once(workspaceDir string) (Grant, error) {
-	real, err := realDir(workspaceDir)
+	root, err := realDir(workspaceDir)
 	if err != nil {
 		return Grant{}, err
 	}
-	return Grant{real}, nil
+	return Grant{root}, nil
 }
 
 // NeedsTrust is the error of [Store.Check] for a workspace that the user has to be asked about.
