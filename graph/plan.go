@@ -1,5 +1,7 @@
 package graph
 
+import "slices"
+
 // A Step is one asset that a plan runs.
 type Step struct {
 	Asset       Key      `json:"asset"`
@@ -23,4 +25,354 @@ type Plan struct {
 	Steps   []Step    `json:"steps"`
 	Fresh   []Key     `json:"fresh"`   // selected, and nothing to do
 	Blocked []Blocked `json:"blocked"` // selected or needed, and not runnable, with the reason
+}
+
+// A PlanRequest says what shall be brought up to date.
+type PlanRequest struct {
+	Selected []Key // in any order; keys that the graph does not hold are left out
+	Named    []Key // of these the ones that the user named by their key ([Selection.NamedKeys]) or by the cursor
+	Only     bool  // without the upstreams of the selection
+	Force    bool  // selected assets run even when they are fresh
+	// Forecast tells how long a step will take, false when nobody knows. It may be nil.
+	Forecast func(Key) (ms int64, ok bool)
+}
+
+// MakePlan returns the steps that bring a selection up to date: everything missing, stale or overdue among the selection and
+// its ancestors, and what lies between such an ancestor and the selection, which may be cut off. f must be of g.
+//
+//	(a) Data that something else made runs only when it is named or forced; else it is read as it is, and nothing above it
+//	    is needed for its sake.
+//	(b) Assets of one multi-asset step run together: when one is needed, its siblings are steps of the plan as well, and each
+//	    waits for the upstreams of all.
+//	(c) An asset that is needed and cannot run is blocked, and so is what waits for it. The rest goes on. An external asset
+//	    without data blocks nobody: the step finds out.
+//	(d) With Only, nothing but the selection and the siblings of its steps runs, whatever its upstreams are.
+func MakePlan(g *Graph, f *Freshness, r PlanRequest) Plan {
+	p := planner{g: g, f: f, r: r, flags: make([]planFlags, len(g.nodes))}
+	var selected []int32
+	for _, k := range r.Selected {
+		if i, ok := g.resolve(k); ok && !p.is(i, planSelected) {
+			p.flags[i] |= planSelected
+			selected = append(selected, i)
+		}
+	}
+	for _, k := range r.Named {
+		if i, ok := g.resolve(k); ok {
+			p.flags[i] |= planNamed
+		}
+	}
+	for _, i := range selected {
+		p.reach(i)
+	}
+	p.choose()
+	return p.plan()
+}
+
+// planFlags is what the planner knows of one asset.
+type planFlags uint8
+
+const (
+	planSelected planFlags = 1 << iota
+	planNamed
+	planReached // belongs to the part of the graph that may have to run
+	planSibling // runs because another asset of its step does
+	planRuns
+	planBlocked
+)
+
+type planner struct {
+	g     *Graph
+	f     *Freshness
+	r     PlanRequest
+	flags []planFlags
+	steps map[stepName][]int32 // of all multi-asset steps, nil until one is needed
+}
+
+type stepName struct{ location, step string }
+
+func (p *planner) is(i int32, what planFlags) bool { return p.flags[i]&what != 0 }
+
+// reach marks i and, unless only the selection shall run, the ancestors on which it may have to wait.
+func (p *planner) reach(start int32) {
+	for todo := []int32{start}; len(todo) > 0; {
+		i := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if p.is(i, planReached) {
+			continue
+		}
+		p.flags[i] |= planReached
+		if !p.r.Only && p.g.nodes[i].cycle < 0 && !p.takenAsItIs(i) {
+			todo = append(todo, p.g.nodes[i].up...)
+		}
+	}
+}
+
+// takenAsItIs reports whether i holds data that something else made, and shall keep it.
+func (p *planner) takenAsItIs(i int32) bool {
+	return p.made(i) && !p.forced(i) && !(p.is(i, planSelected) && p.is(i, planNamed)) && !p.is(i, planSibling)
+}
+
+// made reports whether i holds data that something else made.
+func (p *planner) made(i int32) bool {
+	return p.f.status[i] == Unknown && p.f.stored[i].Data == DataForeign && p.g.nodes[i].cycle < 0
+}
+
+func (p *planner) forced(i int32) bool { return p.r.Force && p.is(i, planSelected) }
+
+// choose marks what runs. A step that makes several assets may bring in siblings with ancestors of their own, so it looks
+// again until nothing is added.
+func (p *planner) choose() {
+	for again := true; again; {
+		again = false
+		for i := range int32(len(p.flags)) {
+			if !p.is(i, planReached) || p.is(i, planRuns) || !p.needed(i) {
+				continue
+			}
+			p.flags[i] |= planRuns
+			for _, s := range p.siblings(i) {
+				if s != i && !p.is(s, planRuns|planSibling) {
+					p.flags[s] |= planSibling
+					p.flags[s] &^= planReached // what is taken as it is was reached without its ancestors
+					p.reach(s)
+					again = true
+				}
+			}
+		}
+	}
+}
+
+func (p *planner) needed(i int32) bool {
+	if p.g.nodes[i].external {
+		return p.is(i, planSelected) && p.is(i, planNamed)
+	}
+	if p.is(i, planSibling) || p.forced(i) {
+		return true
+	}
+	switch p.f.status[i] {
+	case Missing, Stale, Overdue:
+		return true
+	case Unknown:
+		return !p.takenAsItIs(i)
+	case Fresh, External:
+	}
+	return p.waitsForStep(i)
+}
+
+func (p *planner) waitsForStep(i int32) bool {
+	return slices.ContainsFunc(p.g.nodes[i].up, func(u int32) bool { return p.is(u, planRuns) })
+}
+
+// siblings returns the assets that are made by one step with i, ascending; i alone when it has a step for itself.
+func (p *planner) siblings(i int32) []int32 {
+	a := &p.g.nodes[i].asset
+	if a.Step == "" {
+		return []int32{i}
+	}
+	if p.steps == nil {
+		p.steps = map[stepName][]int32{}
+		for j := range p.g.nodes {
+			if b := &p.g.nodes[j].asset; b.Step != "" {
+				name := stepName{b.Location, b.Step}
+				p.steps[name] = append(p.steps[name], int32(j))
+			}
+		}
+	}
+	return p.steps[stepName{a.Location, a.Step}]
+}
+
+// plan puts what runs into order and takes out what cannot.
+func (p *planner) plan() Plan {
+	plan := Plan{Steps: []Step{}, Fresh: []Key{}, Blocked: []Blocked{}}
+	var running []int32
+	local := make([]int32, len(p.flags))
+	for i := range int32(len(p.flags)) {
+		if p.is(i, planRuns) {
+			local[i] = int32(len(running))
+			running = append(running, i)
+		} else if p.is(i, planSelected) {
+			plan.Fresh = append(plan.Fresh, p.g.nodes[i].key)
+		}
+	}
+	down, unit := make([][]int32, len(running)), make([]int32, len(running))
+	for l, i := range running {
+		unit[l] = local[p.siblings(i)[0]]
+		for _, d := range p.g.nodes[i].down {
+			if p.is(d, planRuns) && (p.g.nodes[i].cycle < 0 || p.g.nodes[i].cycle != p.g.nodes[d].cycle) {
+				down[l] = append(down[l], local[d])
+			}
+		}
+	}
+	order, whole := topological(len(running), down, unit)
+	blocked := map[int32]Blocked{} // the text to show
+	roots := map[int32]Blocked{}   // the asset and text at the bottom of it
+	block := func(i, root int32, text, cause string) {
+		p.flags[i] |= planBlocked
+		blocked[i] = Blocked{p.g.nodes[i].key, text}
+		roots[i] = Blocked{p.g.nodes[root].key, cause}
+	}
+	if !whole {
+		placed := make([]bool, len(running))
+		for _, l := range order {
+			placed[l] = true
+		}
+		for l, i := range running {
+			if !placed[l] {
+				text := "it waits in a circle: assets that one step makes together read what others make from them"
+				block(i, i, text, text)
+			}
+		}
+	}
+	for begin := 0; begin < len(order); {
+		end := begin + 1
+		for end < len(order) && unit[order[end]] == unit[order[begin]] {
+			end++
+		}
+		members := make([]int32, 0, end-begin)
+		for _, l := range order[begin:end] {
+			members = append(members, running[l])
+		}
+		begin = end
+		after := p.after(members)
+		for _, i := range members {
+			if text := p.cannotRun(i); text != "" {
+				block(i, i, text, text)
+			}
+		}
+		for _, i := range members {
+			if p.is(i, planBlocked) {
+				continue
+			}
+			for _, u := range after {
+				if p.is(u, planBlocked) {
+					block(i, i, "waits for "+roots[u].Asset.text+": "+roots[u].Text, "")
+					roots[i] = roots[u]
+					break
+				}
+			}
+		}
+		for _, i := range members {
+			for _, m := range members {
+				if p.is(m, planBlocked) && !p.is(i, planBlocked) {
+					block(i, m, "is made by one step with "+p.g.nodes[m].key.text+": "+blocked[m].Text, blocked[m].Text)
+				}
+			}
+		}
+		if !p.is(members[0], planBlocked) {
+			plan.Steps = append(plan.Steps, p.unitSteps(members, after)...)
+		}
+	}
+	for _, i := range running {
+		if p.is(i, planBlocked) {
+			plan.Blocked = append(plan.Blocked, blocked[i])
+		}
+	}
+	return plan
+}
+
+// after returns what the step that makes members waits for, ascending.
+func (p *planner) after(members []int32) []int32 {
+	var after []int32
+	for _, i := range members {
+		for _, u := range p.g.nodes[i].up {
+			if p.is(u, planRuns) && !slices.Contains(members, u) {
+				after = append(after, u)
+			}
+		}
+	}
+	slices.Sort(after)
+	return slices.Compact(after)
+}
+
+// cannotRun returns why i by itself cannot be materialized, "" when it can.
+func (p *planner) cannotRun(i int32) string {
+	n := &p.g.nodes[i]
+	switch {
+	case n.external:
+		if near, ok := p.g.Suggestion(n.key); ok {
+			return "no code location defines it; did you mean " + near.text + "?"
+		}
+		return "no code location defines it"
+	case n.cycle >= 0:
+		return "it lies in a cycle: " + p.g.cycleText(i)
+	case n.conflict != "":
+		return n.conflict
+	case p.f.stored[i].Data == DataUnreachable:
+		return "its storage cannot be asked" + detail(p.f.stored[i].Text)
+	case n.asset.Stale || p.g.broken[n.asset.Location] != "":
+		return "code location " + n.asset.Location + " does not load" + detail(p.g.broken[n.asset.Location])
+	case !n.asset.Executable && n.asset.Why != "":
+		return n.asset.Why
+	case !n.asset.Executable:
+		return "it is not executable"
+	}
+	return ""
+}
+
+// unitSteps returns the steps of assets that are made together.
+func (p *planner) unitSteps(members, after []int32) []Step {
+	steps := make([]Step, len(members))
+	cut := true
+	for k, i := range members {
+		n := &p.g.nodes[i]
+		s := &steps[k]
+		*s = Step{Asset: n.key, Location: n.asset.Location, After: p.g.keysAt(after)}
+		if p.r.Forecast != nil {
+			if ms, ok := p.r.Forecast(n.key); ok {
+				s.ForecastMS = &ms
+			}
+		}
+		status := p.f.status[i]
+		s.Why = status.String()
+		if status != Fresh {
+			s.Reasons = p.f.reasonsAt(int(i))
+			cut = cut && p.mayBeCutOff(i, s.Reasons)
+		} else if s.Why = Stale.String(); p.waitsForStep(i) {
+			for _, u := range n.up {
+				if p.is(u, planRuns) {
+					s.Reasons = append(s.Reasons, Reason{
+						Kind: UpstreamStale, Asset: p.g.nodes[u].key,
+						Text: p.f.name(n, u, p.g.nodes[u].key) + " runs before it",
+					})
+				}
+			}
+		}
+		switch {
+		case p.forced(i):
+			cut = false
+			s.Reasons = append(s.Reasons, Reason{Kind: Forced, Asset: n.key, Text: "its run was forced"})
+		case status == Fresh && !p.waitsForStep(i):
+			s.Reasons = append(s.Reasons, Reason{Kind: Forced, Asset: n.key, Text: "it is made by one step with others that have to run"})
+		default:
+			continue
+		}
+		if status == Fresh {
+			s.Why = string(Forced)
+		}
+	}
+	for k := range steps {
+		steps[k].MayBeCutOff = cut
+	}
+	return steps
+}
+
+// mayBeCutOff reports whether all reasons of i are upstreams that run before it and may bring back the data it has used.
+func (p *planner) mayBeCutOff(i int32, reasons []Reason) bool {
+	rec := p.f.stored[i].Record
+	for _, r := range reasons {
+		u, ok := p.g.resolve(r.Asset)
+		if !ok || !p.is(u, planRuns) || rec == nil {
+			return false
+		}
+		switch r.Kind { //nolint:exhaustive // every other kind is a cause of its own
+		case UpstreamStale:
+		case UpstreamMissing:
+			pinned, ok := p.f.pinned(rec, r.Asset, u)
+			if before := p.f.stored[u].Record; !ok || before == nil || before.DataVersion != pinned {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
 }

@@ -64,4 +64,6 @@ type Stored struct {
 	Data   DataState
 	Text   string // detail for DataForeign ("a pickle at …"), DataChanged, DataUnreachable; "" is fine
 	Last   *LastRun
+	// Version is the data version that a reader of DataForeign pins, "" when the data was never hashed.
+	Version string
 }
