@@ -53,49 +53,96 @@ func (e *Error) Unwrap() error { return e.Err }
 // New returns an Error of the kind with the formatted text and, as its cause, what %w names.
 func New(kind, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
-	return &Error{Kind: kind, What: err.Error(), Err: errors.Unwrap(err)}
+	cause := errors.Unwrap(err)
+	if _, several := any(err).(interface{ Unwrap() []error }); several {
+		cause = err
+	}
+	return &Error{Kind: kind, What: err.Error(), Err: cause}
 }
 
-// At returns the error with a place.
+// At sets the place of the error, and returns it.
 func (e *Error) At(pos Pos) *Error { e.Pos = pos; return e }
 
-// WithHint returns the error with what to do about it.
+// WithHint sets what to do about the error, and returns it.
 func (e *Error) WithHint(format string, args ...any) *Error {
 	e.Hint = fmt.Sprintf(format, args...)
 	return e
 }
 
 // Text returns the whole text of err as it is printed: "place: what" or "assetdev: what", then "hint: …" lines. Joined
-// errors are printed one after the other.
+// errors are printed one after the other. The text of nil is empty.
 func Text(err error) string {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var texts []string
-		for _, e := range joined.Unwrap() {
-			texts = append(texts, Text(e))
+	var texts []string
+	for _, e := range Findings(err) {
+		text := e.Error()
+		if e.Pos.File == "" {
+			text = "assetdev: " + text
 		}
-		return strings.Join(texts, "\n")
+		if e.Hint != "" {
+			text += "\nhint: " + strings.ReplaceAll(e.Hint, "\n", "\n      ")
+		}
+		texts = append(texts, text)
+	}
+	return strings.Join(texts, "\n")
+}
+
+// Findings returns the errors that are joined in err, each as an Error: itself where it is one; with the place, kind and hint of
+// the Error it wraps and its own words around that one's; or with nothing but its text.
+func Findings(err error) []*Error {
+	if err == nil {
+		return nil
+	}
+	if e, ok := any(err).(*Error); ok {
+		return []*Error{e}
+	}
+	if parts := joined(err); parts != nil {
+		var all []*Error
+		for _, part := range parts {
+			all = append(all, Findings(part)...)
+		}
+		return all
 	}
 	var e *Error
 	if !errors.As(err, &e) {
-		return "assetdev: " + err.Error()
+		return []*Error{{What: err.Error(), Err: err}}
 	}
-	text := err.Error()
-	if e.Pos.File == "" {
-		text = "assetdev: " + text
+	what := strings.Replace(err.Error(), e.Error(), e.What, 1) // the place goes to the front
+	return []*Error{{Pos: e.Pos, Kind: e.Kind, What: what, Hint: e.Hint, Err: err}}
+}
+
+// joined returns the parts of an error that [errors.Join] made. An error of [fmt.Errorf] with several %w says something of its own.
+func joined(err error) []error {
+	j, ok := any(err).(interface{ Unwrap() []error })
+	if !ok {
+		return nil
 	}
-	if e.Hint != "" {
-		text += "\nhint: " + strings.ReplaceAll(e.Hint, "\n", "\n      ")
+	var texts []string
+	for _, part := range j.Unwrap() {
+		texts = append(texts, part.Error())
 	}
-	return text
+	if strings.Join(texts, "\n") != err.Error() {
+		return nil
+	}
+	return j.Unwrap()
 }
 
 // Nearest returns the candidate that a mistyped word most likely meant, or "" when none is near. Distance is
 // Damerau-Levenshtein (optimal string alignment) over lower-cased bytes, at most a third of the word's length, and at least 1.
+// When nothing is that near, the shortest candidate that begins with the word is meant. Of equals the first wins.
 func Nearest(word string, candidates []string) string {
+	word = strings.ToLower(word)
 	best, bestDistance := "", max(1, len(word)/3)+1
 	for _, c := range candidates {
-		if d := distance(strings.ToLower(word), strings.ToLower(c), bestDistance); d < bestDistance {
+		if d := distance(word, strings.ToLower(c), bestDistance); d < bestDistance {
 			best, bestDistance = c, d
+		}
+	}
+	if best != "" || len(word) < 3 {
+		return best
+	}
+	for _, c := range candidates {
+		if strings.HasPrefix(strings.ToLower(c), word) && (best == "" || len(c) < len(best)) {
+			best = c
 		}
 	}
 	return best

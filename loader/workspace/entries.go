@@ -65,6 +65,11 @@ var forms = map[Kind]form{
 	PythonEnvironment: {missing: noLegacy},
 }
 
+func (f form) known() bool { return f.keys != nil || f.missing != "" }
+
+// keysOfForms are keys that people write beside a kind instead of within it.
+var keysOfForms = []string{"package_name", "module_name", "relative_path", "attribute", "working_directory", "location_name", "executable_path"}
+
 // kindsToOffer are the kinds that a message about an unknown kind names.
 var kindsToOffer = []string{
 	string(PythonPackage), string(PythonModule), string(PythonFile), string(AutoloadDefsModule),
@@ -90,7 +95,7 @@ func (w *Workspace) readWorkspace(p *parser, content []byte) {
 			p.failAt(top.field[name].key, "name the code in load_from, for example with python_file or python_module",
 				"the old key %q is not supported", name)
 		default:
-			p.failAt(top.field[name].key, fmt.Sprintf("%s stands in %s beside this file. %s", name, SettingsName, allowedHint("", allowed)),
+			p.failAt(top.field[name].key, fmt.Sprintf("%s belongs into %s beside this file; %s", name, SettingsName, allowedHint("", allowed)),
 				"unknown key %q", name)
 		}
 	}
@@ -119,9 +124,17 @@ var topForeign = append([]string{"repository"}, slices.DeleteFunc(slices.Clone(s
 // entry reads one entry of load_from. With ok false not even its kind is known.
 func (w *Workspace) entry(p *parser, n *yaml.Node, index int) (Location, bool) {
 	what := fmt.Sprintf("entry %d of load_from", index+1)
-	m, ok := p.mapping(n, what, kindsToOffer, string(GRPCServer), string(PythonEnvironment))
+	m, ok := p.mapping(n, what, kindsToOffer, append([]string{string(GRPCServer), string(PythonEnvironment)}, keysOfForms...)...)
+	misplaced := slices.DeleteFunc(slices.Clone(m.names), func(name string) bool { return forms[Kind(name)].known() })
 	switch {
 	case !ok:
+		return Location{}, false
+	case len(misplaced) > 0:
+		hint := "a kind comes first; " + allowedHint("", kindsToOffer)
+		if len(misplaced) < len(m.names) {
+			hint = "indent it further, so that it lies within its kind"
+		}
+		p.failAt(m.field[misplaced[0]].key, hint, "unknown key %q", misplaced[0])
 		return Location{}, false
 	case len(m.names) == 0:
 		if len(resolve(n).Content) == 0 {

@@ -121,7 +121,9 @@ func (w *Workspace) readSettings(p *parser, content []byte, exists bool) {
 	s.Selections = top.texts("selections")
 	s.Owners = top.texts("owners")
 	for _, key := range sortedKeys(s.Owners) {
-		w.known(p, s.Owners[key].Value, s.Owners[key].Pos)
+		if !w.known(p, s.Owners[key].Value, s.Owners[key].Pos) {
+			delete(s.Owners, key)
+		}
 	}
 	if m, ok := top.section("locations"); ok {
 		for _, name := range m.names {

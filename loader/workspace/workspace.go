@@ -180,7 +180,7 @@ func Load(file string, opts Options) (*Workspace, error) {
 	if !filepath.IsAbs(file) {
 		file = filepath.Join(opts.Cwd, file)
 	}
-	w := &Workspace{File: filepath.Clean(file), Dir: filepath.Dir(file)}
+	w := &Workspace{File: filepath.Clean(file), Dir: filepath.Dir(file), Settings: defaultSettings()}
 	w.SettingsFile = filepath.Join(w.Dir, SettingsName)
 
 	main := &parser{shown: shown(w.File, opts.Cwd), opts: opts}

@@ -2,6 +2,7 @@ package workspace
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -48,10 +49,12 @@ func (p *parser) failAt(n *yaml.Node, hint, format string, args ...any) {
 	p.fail(p.pos(n), hint, format, args...)
 }
 
-// err returns all problems, joined, or nil.
+// err returns all problems in the order of the file, joined, or nil.
 func (p *parser) err() error {
 	var all []error
-	for _, e := range p.problems {
+	for _, e := range slices.SortedStableFunc(slices.Values(p.problems), func(a, b *diag.Error) int {
+		return cmp.Or(cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Column, b.Pos.Column))
+	}) {
 		all = append(all, e)
 	}
 	if p.omitted > 0 {
