@@ -1,6 +1,8 @@
 // Package page holds rows as front ends may hold them: text and types, no Arrow. Standard library only.
 package page
 
+import "encoding/json"
+
 // A Column describes one column of a table.
 type Column struct {
 	Name     string `json:"name"`
@@ -28,6 +30,24 @@ type Cell struct {
 	Value string `json:"v,omitempty"`
 	// Exact says that Value is a number that JSON readers keep exactly (32-bit integers, finite floats): it is printed without quotes.
 	Exact bool `json:"x,omitempty"`
+	// Cut says that Value is only the beginning: of a text, of the bytes that base64 stands for, or of JSON that is then none.
+	Cut bool `json:"c,omitempty"`
+}
+
+// AppendJSON appends the cell as `preview --json` prints it: a number only where no reader rounds it, null, true, false, nested
+// values as JSON, everything else as a string.
+func (c Cell) AppendJSON(to []byte) []byte {
+	switch {
+	case c.Kind == Null:
+		return append(to, "null"...)
+	case !c.Cut && (c.Kind == Number && c.Exact || c.Kind == Boolean || c.Kind == Nested):
+		return append(to, c.Value...)
+	}
+	text, err := json.Marshal(c.Value)
+	if err != nil { // a string has no value that JSON refuses
+		panic(err)
+	}
+	return append(to, text...)
 }
 
 // A Page is a window of a table: rows × columns.
