@@ -247,8 +247,7 @@ func (s *Store) read(file, root string) (record, error) {
 }
 
 func damaged(file string, err error) *diag.Error {
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
 		err = pathErr.Err
 	}
 	return diag.New("trust", "the record of trust cannot be used: %w", err).At(diag.Pos{File: file}).

@@ -150,9 +150,9 @@ func diff(before, after string) []string {
 		for i := range common {
 			common[i] = make([]int, len(b)+1)
 		}
-		for i := len(a) - 1; i >= 0; i-- {
-			for j := len(b) - 1; j >= 0; j-- {
-				if a[i] == b[j] {
+		for i, old := range slices.Backward(a) {
+			for j, young := range slices.Backward(b) {
+				if old == young {
 					common[i][j] = common[i+1][j+1] + 1
 				} else {
 					common[i][j] = max(common[i+1][j], common[i][j+1])

@@ -50,6 +50,11 @@ func grant(t *testing.T, s *Store, workspace string, files ...File) {
 	}
 }
 
+func untrusted(t *testing.T, s *Store, workspace string, files ...File) {
+	t.Helper()
+	_ = needs(t, s, workspace, files...)
+}
+
 func needs(t *testing.T, s *Store, workspace string, files ...File) *NeedsTrust {
 	t.Helper()
 	g, err := s.Check(workspace, files)
@@ -105,7 +110,7 @@ func TestTrustIsForExactlyWhatWasShown(t *testing.T) {
 	if err := os.Rename(ws, other); err != nil {
 		t.Fatal(err)
 	}
-	needs(t, s, other, yaml, env) // the same content in another place
+	untrusted(t, s, other, yaml, env) // the same content in another place
 }
 
 func TestWhatChangedIsShown(t *testing.T) {
@@ -159,7 +164,7 @@ func TestLastStatesAreRemembered(t *testing.T) {
 	for i := range maxStates + 2 {
 		f := file("workspace.yaml", fmt.Sprint(i))
 		if i < 2 {
-			needs(t, s, ws, f)
+			untrusted(t, s, ws, f)
 		} else {
 			trusted(t, s, ws, f)
 		}
@@ -180,7 +185,7 @@ func TestLinksDoNotMatter(t *testing.T) {
 	if err := errors.Join(os.Remove(link), os.Symlink(other, link)); err != nil {
 		t.Fatal(err)
 	}
-	needs(t, s, link, f)
+	untrusted(t, s, link, f)
 	if _, err := s.Check(filepath.Join(ws, "missing"), nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing folder: got %v, want fs.ErrNotExist", err)
 	}
@@ -205,7 +210,7 @@ func TestRevokeAndList(t *testing.T) {
 	if found, err := s.Revoke(ws); !found || err != nil {
 		t.Errorf("revoke: got %v, %v", found, err)
 	}
-	needs(t, s, ws, f)
+	untrusted(t, s, ws, f)
 	trusted(t, s, second, f)
 	if err := os.Remove(second); err != nil {
 		t.Fatal(err)
@@ -220,7 +225,7 @@ func TestOnceRemembersNothing(t *testing.T) {
 	if g, err := Once(ws); err != nil || !g.Valid() || g.Workspace() != mustReal(t, ws) {
 		t.Errorf("got %v, %v", g, err)
 	}
-	needs(t, s, ws)
+	untrusted(t, s, ws)
 	if g, err := Once(filepath.Join(ws, "missing")); err == nil || g.Valid() {
 		t.Errorf("missing folder: got %v, %v", g, err)
 	}

@@ -294,8 +294,7 @@ func readSmall(file string) ([]byte, error) {
 
 // cause returns err without the path, which the place of the message shows already.
 func cause(err error) error {
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
 		return pathErr.Err
 	}
 	return err

@@ -23,7 +23,7 @@ const (
 	maxProblems = 100     // shown; the rest is counted
 	maxAliased  = 100_000 // nodes that aliases add to those that are written
 	maxQuoted   = 60      // characters of the user's text in a message
-	maxRetries  = 8 << 20 // bytes × lines spent on finding the line of a syntax error
+	maxRetries  = 2 << 20 // bytes × lines spent on finding the line of a syntax error
 )
 
 // A parser walks the document of one file and collects problems.
