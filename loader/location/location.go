@@ -77,9 +77,16 @@ type Error struct {
 	Trace   string // compiler output, stack, last lines of stderr
 	File    string // absolute, or relative to the working directory
 	Line    int
+	Column  int    // in bytes, as compilers count; 0 when not known
+	Hint    string // what to do about it, "" when nothing is known; may be several lines
 	// Interrupted says that the process was ended by us (cancel, timeout), not by itself.
 	Interrupted bool
+	// Cause is for errors.Is: the context's error of an interrupted call, what a program could not be started for.
+	Cause error
 }
 
 // Error returns the message.
 func (e *Error) Error() string { return e.Message }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
