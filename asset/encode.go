@@ -361,7 +361,6 @@ func listCodec(element codec) codec {
 
 func mapCodec(t reflect.Type, key, value codec) codec {
 	typ := arrow.MapOf(key.typ, value.typ)
-	typ.KeysSorted = true
 	return codec{
 		typ:      typ,
 		nullable: true,
