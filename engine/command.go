@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"time"
 
 	"github.com/assetdev/assetdev/graph"
@@ -74,4 +75,6 @@ type Reply struct {
 	Plan     *graph.Plan // of Materialize
 	Question string      // id of the question that waits for Confirm
 	Text     string      // one line for the user, as "nothing to do: customer_risk_scores is fresh"
+
+	wait func(context.Context) (Reply, error) // the rest of the command
 }

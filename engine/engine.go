@@ -13,11 +13,26 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/assetdev/assetdev/engine/event"
+	"github.com/assetdev/assetdev/engine/history"
 	"github.com/assetdev/assetdev/graph"
+	"github.com/assetdev/assetdev/internal/diag"
+	"github.com/assetdev/assetdev/internal/trust"
+	"github.com/assetdev/assetdev/iomanager"
 	"github.com/assetdev/assetdev/iomanager/page"
+	"github.com/assetdev/assetdev/loader"
+	"github.com/assetdev/assetdev/loader/watch"
+	"github.com/assetdev/assetdev/loader/workspace"
 )
 
 // A Batch is what happened since the last one.
@@ -67,6 +82,366 @@ type Front interface {
 	Source(key graph.Key) (file string, lines []string, line int, err error)
 	// Close cancels what runs, waits for every child and goroutine, and returns.
 	Close() error
+}
+
+// Options say what to open and how.
+type Options struct {
+	File      string // workspace.yaml, absolute
+	CacheDir  string // for built programs; "" is the user's cache folder
+	TrustDir  string // for the memory of trust; "" is the user's state folder
+	TrustOnce bool   // trust for this engine only
+	Passive   bool   // load nothing and watch nothing: only look
+	Watch     bool   // watch files; with it auto-run may start steps
+	LogEvents bool   // batches carry log events; without, logs are read with Log
+	Jobs      int    // steps at once; 0 is the setting, else the number of processors
+	By        string // who starts runs: user or ci; "" is user
+	Auto      *AutoOptions
+	Getenv    func(string) (string, bool) // nil is os.LookupEnv
+}
+
+// AutoOptions replace what the workspace says of auto-run, for `assetdev watch`.
+type AutoOptions struct {
+	Selection string
+	Budget    time.Duration // 0: no bound
+	CatchUp   bool          // also what is stale already
+}
+
+// An Engine is one opened workspace. It fulfils [Front].
+type Engine struct {
+	opts    Options
+	state   string // folder of our own files beside the workspace file
+	ws      *workspace.Workspace
+	loader  *loader.Loader
+	manager *iomanager.Manager
+	history *history.History
+	memory  *trust.Store
+	grant   trust.Grant
+	mail    *mailbox
+	logs    *logbook
+	user    string
+
+	ctx     context.Context // ends when the engine closes
+	cancel  context.CancelFunc
+	inbox   chan func()
+	done    chan struct{} // closed when the owner has ended
+	workers sync.WaitGroup
+
+	// All below belongs to the owner goroutine.
+	watcher    *watch.Watcher
+	needsTrust *trust.NeedsTrust
+	graph      *graph.Graph
+	fresh      *graph.Freshness
+	stored     map[graph.Key]graph.Stored
+	storageErr error
+	remembered map[graph.Key]history.Asset
+	loading    map[string]bool
+	locations  map[string]Location
+	run        *activeRun
+	lastRun    *Run
+	queue      []Materialize
+	question   *Question
+	auto       Auto
+	autoWhy    map[graph.Key]string
+	autoMade   map[graph.Key]bool // made stale by saves, not yet decided
+	save       *Save
+	size       int64
+	problems   []*diag.Error
+	notices    []*diag.Error
+	seq        uint64
+	snap       *Snapshot
+	overdue    *time.Timer
+	definedAt  int  // grows when definitions changed: the graph is stale
+	graphAt    int  // definedAt of graph
+	judged     bool // fresh is of graph and stored
+}
+
+// Open opens a workspace: the stored graph and the storage's records are there when it returns; code locations that changed
+// load in the background. An invalid workspace file is an error that joins [*diag.Error]s. A workspace that is not trusted
+// opens all the same: its Snapshot asks, and what would execute code fails with a [*trust.NeedsTrust].
+func Open(ctx context.Context, opts Options) (*Engine, error) {
+	if opts.Getenv == nil {
+		opts.Getenv = os.LookupEnv
+	}
+	if opts.By == "" {
+		opts.By = "user"
+	}
+	ws, err := workspace.Load(opts.File, workspace.Options{Getenv: opts.Getenv})
+	if err != nil {
+		return nil, err
+	}
+	state := filepath.Join(ws.Dir, ".assetdev")
+	if opts.CacheDir == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return nil, fmt.Errorf("find the user's cache folder: %w", err)
+		}
+		opts.CacheDir = filepath.Join(cache, "assetdev")
+	}
+	base, err := iomanager.ResolveBaseDir(ws.IOManager.BaseDir, ws.Dir)
+	if err != nil {
+		return nil, err
+	}
+	keep := ws.Settings.Keep
+	manager, err := iomanager.Open(ctx, iomanager.Config{
+		BaseDir: base, StateDir: state, ReadOnly: ws.Settings.ReadOnly,
+		Keep: iomanager.Keep{Versions: keep.Versions, Size: keep.Size, Runs: keep.Runs},
+	})
+	if err != nil {
+		return nil, err
+	}
+	memory, err := trust.Open(opts.TrustDir)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{
+		opts: opts, state: state, ws: ws, manager: manager, memory: memory,
+		history: history.Open(state), loader: loader.Open(ws, loader.Options{StateDir: state, CacheDir: opts.CacheDir}),
+		mail: newMailbox(), inbox: make(chan func(), 64), done: make(chan struct{}),
+		stored: map[graph.Key]graph.Stored{}, loading: map[string]bool{}, locations: map[string]Location{}, autoMade: map[graph.Key]bool{},
+		size: -1, definedAt: 1, notices: slices.Clone(ws.Notices),
+	}
+	e.logs = newLogbook(e.history)
+	e.ctx, e.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	if u, err := user.Current(); err == nil {
+		e.user = u.Username
+	}
+	e.auto = e.firstAuto()
+	if e.remembered, err = e.history.Assets(); err != nil {
+		e.notice(diag.New("state", "%w", err).WithHint("the next run starts this file anew"))
+	}
+	for _, name := range e.loader.Names() {
+		e.takeLocation(name)
+	}
+	e.checkTrust()
+	e.rebuild()
+	e.readStored(ctx, nil)
+	if e.grant.Valid() && !opts.Passive {
+		e.startLoading(loader.IfNeeded)
+		if opts.Watch {
+			if err := e.startWatching(); err != nil {
+				return nil, errors.Join(err, e.abandon())
+			}
+		}
+	}
+	e.overdue = time.NewTimer(overdueEvery)
+	go e.own()
+	return e, nil
+}
+
+// abandon undoes an Open that fails after it started work.
+func (e *Engine) abandon() error {
+	e.cancel()
+	e.drainUntilIdle()
+	return e.loader.Close()
+}
+
+// drainUntilIdle drops what workers post until all have ended.
+func (e *Engine) drainUntilIdle() {
+	idle := make(chan struct{})
+	go func() {
+		e.workers.Wait()
+		close(idle)
+	}()
+	for {
+		select {
+		case <-e.inbox:
+		case <-idle:
+			return
+		}
+	}
+}
+
+// overdueEvery is how often the engine looks whether something became overdue by the passing of time.
+const overdueEvery = 30 * time.Second
+
+// own is the owner goroutine: everything that reads or changes the engine's state happens here, one thing after the other.
+func (e *Engine) own() {
+	defer close(e.done)
+	for {
+		var changes <-chan watch.Batch
+		if e.watcher != nil {
+			changes = e.watcher.Changes()
+		}
+		select {
+		case f := <-e.inbox:
+			f()
+		case batch, ok := <-changes:
+			if ok {
+				e.filesChanged(batch)
+			}
+		case <-e.overdue.C:
+			e.overdue.Reset(overdueEvery)
+			if e.lookForOverdue() {
+				e.touch()
+			}
+		case <-e.ctx.Done():
+			e.overdue.Stop()
+			e.endRunNow()
+			e.drainUntilIdle()
+			return
+		}
+	}
+}
+
+// post sends work to the owner. Workers use it for their results; after the engine closed it is dropped.
+func (e *Engine) post(f func()) {
+	select {
+	case e.inbox <- f:
+	case <-e.done:
+	}
+}
+
+// call runs f on the owner goroutine and waits for it.
+func (e *Engine) call(ctx context.Context, f func()) error {
+	ran := make(chan struct{})
+	select {
+	case e.inbox <- func() { f(); close(ran) }:
+	case <-e.ctx.Done():
+		return errClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-ran:
+		return nil
+	case <-e.done:
+		return errClosed
+	}
+}
+
+var errClosed = errors.New("the workspace is closed")
+
+// work starts a worker. It is counted before it starts; the engine waits for it.
+func (e *Engine) work(f func(ctx context.Context)) {
+	e.workers.Go(func() { f(e.ctx) })
+}
+
+// touch says that the next snapshot differs from the last.
+func (e *Engine) touch() {
+	e.snap = nil
+	e.mail.touch()
+}
+
+func (e *Engine) notice(err *diag.Error) {
+	e.notices = append(e.notices, err)
+	e.touch()
+}
+
+// emit tells everybody what happened, and keeps it when it belongs to a run.
+func (e *Engine) emit(ev event.Event) {
+	if ev.At.IsZero() {
+		ev.At = time.Now()
+	}
+	if e.run != nil && ev.Run == e.run.id {
+		e.run.keep(e, ev)
+	}
+	e.mail.put(ev)
+	e.snap = nil
+}
+
+// Close cancels what runs, waits for every child and goroutine, and returns.
+func (e *Engine) Close() error {
+	e.cancel()
+	<-e.done
+	var problems []error
+	if e.watcher != nil {
+		problems = append(problems, e.watcher.Close())
+	}
+	return errors.Join(append(problems, e.loader.Close(), e.logs.close(), e.manager.Close())...)
+}
+
+// Wait returns when something changed since the last Wait, at most 30 times a second. One goroutine may wait at a time.
+func (e *Engine) Wait(ctx context.Context) (Batch, error) {
+	events, dropped, err := e.mail.take(ctx)
+	if err != nil {
+		return Batch{}, err
+	}
+	return Batch{Snapshot: e.Snapshot(), Events: events, Dropped: dropped}, nil
+}
+
+// Snapshot returns the current picture, never nil.
+func (e *Engine) Snapshot() *Snapshot {
+	var snap *Snapshot
+	if err := e.call(context.Background(), func() { snap = e.snapshot() }); err != nil {
+		<-e.done
+		snap = e.snapshot() // the owner has ended: nothing changes any more
+	}
+	return snap
+}
+
+// rebuild joins the definitions of all locations into the graph, when they changed.
+func (e *Engine) rebuild() {
+	if e.graphAt == e.definedAt {
+		return
+	}
+	var all []graph.Definitions
+	e.problems = nil
+	for _, name := range e.loader.Names() {
+		s := e.loader.State(name)
+		d := graph.Definitions{Location: name, Assets: s.Assets}
+		if s.Err != nil {
+			d.Broken = s.Err.Message
+		}
+		all = append(all, d)
+		for _, p := range s.Problems {
+			e.problems = append(e.problems, diag.New("location", "code location %s: %s", name, p))
+		}
+	}
+	e.graph = graph.New(all, e.owners())
+	e.problems = append(e.problems, e.graph.Problems()...)
+	e.graphAt = e.definedAt
+	e.judged = false
+	e.snap = nil
+}
+
+func (e *Engine) owners() map[graph.Key]string {
+	owners := map[graph.Key]string{}
+	for text, location := range e.ws.Settings.Owners {
+		if key, err := graph.ParseKey(text); err == nil {
+			owners[key] = location
+		}
+	}
+	return owners
+}
+
+// judge brings the freshness up to date and returns it.
+func (e *Engine) judge() *graph.Freshness {
+	e.rebuild()
+	if !e.judged {
+		e.fresh = graph.NewFreshness(e.graph, func(k graph.Key) graph.Stored { return e.stored[k] }, time.Now())
+		e.judged = true
+		e.snap = nil
+	}
+	return e.fresh
+}
+
+func (e *Engine) lookForOverdue() bool {
+	before := e.fresh
+	e.judged = false
+	after := e.judge()
+	return before == nil || !maps.Equal(before.Counts(), after.Counts())
+}
+
+// readStored asks the storage what it holds of the keys, nil being all, and takes the answer. The owner, or Open before there
+// is one, calls it; with a folder as storage it takes milliseconds.
+func (e *Engine) readStored(ctx context.Context, keys []graph.Key) {
+	if keys == nil {
+		keys = e.graph.Keys()
+	}
+	found, err := e.manager.Stored(ctx, keys)
+	e.storageErr = err
+	for _, key := range keys {
+		s, ok := found[key]
+		if err != nil && !ok {
+			s = graph.Stored{Data: graph.DataUnreachable, Text: err.Error()}
+		}
+		if a, ok := e.remembered[key]; ok {
+			s.Last = a.Last
+		}
+		e.stored[key] = s
+	}
+	e.judged = false
+	e.touch()
 }
 
 // A RunSummary is one run of the history.

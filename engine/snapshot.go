@@ -1,6 +1,9 @@
 package engine
 
 import (
+	"fmt"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/assetdev/assetdev/engine/event"
@@ -30,6 +33,7 @@ type Snapshot struct {
 type Workspace struct {
 	File        string // absolute
 	Dir         string // absolute
+	Base        string // absolute folder of the storage
 	Name        string // name of the folder
 	Storage     string // as "filesystem …/assets"
 	Shared      bool   // others work on the same storage
@@ -89,6 +93,8 @@ type Step struct {
 	Text     string  // last progress text or log line
 	Rows     int64   // -1 unknown
 	Error    *event.Error
+
+	restored bool // its data was put back from a kept version
 }
 
 // A Run is one execution of a plan.
@@ -130,4 +136,147 @@ type Save struct {
 	Changed []graph.Key // assets whose code version changed
 	Text    string      // as "reformatted, nothing became stale"
 	MS      int64
+}
+
+// snapshot returns the picture of now; the owner calls it.
+func (e *Engine) snapshot() *Snapshot {
+	fresh := e.judge()
+	if e.snap != nil {
+		return e.snap
+	}
+	e.seq++
+	now := time.Now()
+	s := &Snapshot{
+		Seq: e.seq, At: now, Graph: e.graph, Freshness: fresh, Question: e.question, Auto: e.auto, Save: e.save,
+		Problems: e.problems, Notices: slices.Clone(e.notices), Loading: e.anyLoading(), Run: e.lastRun,
+		Assets: make(map[graph.Key]*Asset, e.graph.Len()),
+		Workspace: Workspace{
+			File: e.ws.File, Dir: e.ws.Dir, Base: e.manager.BaseDir(), Name: filepath.Base(e.ws.Dir), Storage: e.manager.String(), Shared: e.ws.Settings.Shared, StorageSize: e.size,
+			Trusted: e.grant.Valid(),
+		},
+	}
+	if !s.Workspace.Trusted {
+		s.Workspace.Trust = e.trustQuestion()
+	}
+	for _, name := range e.loader.Names() {
+		s.Locations = append(s.Locations, e.locations[name])
+		if e.loading[name] && e.locations[name].State != "broken" {
+			s.Locations[len(s.Locations)-1].State = "loading"
+		}
+	}
+	if e.run != nil {
+		s.Run = e.pictureOf(e.run)
+	}
+	assets := make([]Asset, e.graph.Len())
+	for i, key := range e.graph.Keys() {
+		a := &assets[i]
+		*a = Asset{Key: key, Stored: e.stored[key], ForecastMS: e.forecast(key), Waiting: e.autoWhy[key]}
+		if s.Run.Active() {
+			if step := e.run.steps[key]; step != nil {
+				copied := *step
+				if step.State == event.Running {
+					copied.MS = now.Sub(step.Started).Milliseconds()
+				}
+				a.Step = &copied
+			}
+		}
+		a.Word = word(fresh.Status(key), a)
+		own := e.graph.At(i).Location
+		for _, reader := range e.graph.ReadBy(i) {
+			if location := e.graph.At(int(reader)).Location; location != own && location != "" && !slices.Contains(a.ReadBy, location) {
+				a.ReadBy = append(a.ReadBy, location)
+			}
+		}
+		s.Assets[key] = a
+	}
+	e.snap = s
+	return s
+}
+
+// word is the screen's one word of an asset, the strongest that holds.
+func word(status graph.Status, a *Asset) string {
+	if a.Step != nil {
+		switch a.Step.State {
+		case event.Running:
+			return event.Running
+		case "want", "ready", event.Queued:
+			return event.Queued
+		}
+	}
+	if last := a.Stored.Last; last != nil && last.State == event.Failed && status != graph.Fresh && status != graph.External {
+		return event.Failed
+	}
+	return status.String()
+}
+
+// pictureOf copies a run for a snapshot.
+func (e *Engine) pictureOf(r *activeRun) *Run {
+	out := &Run{
+		ID: r.id, State: r.state, By: r.request.By, Selection: r.request.Selection, Started: r.started, MS: time.Since(r.started).Milliseconds(),
+		Counts: map[string]int{}, ETA: -1,
+	}
+	if r.request.Keys != nil {
+		out.Selection = joinKeys(r.request.Keys)
+	}
+	for i := range r.schedule.Steps {
+		step := *r.steps[r.schedule.Steps[i].Asset]
+		if step.State == event.Running {
+			step.MS = time.Since(step.Started).Milliseconds()
+		}
+		if event.Final(step.State) {
+			out.Counts[step.State]++
+		}
+		out.Steps = append(out.Steps, step)
+	}
+	out.ETA = eta(out.Steps)
+	return out
+}
+
+// eta returns the ms until the run ends: the longest chain of forecasts among the steps that are not final, -1 when one of
+// them is unknown. Steps come upstreams first.
+func eta(steps []Step) int64 {
+	ends := map[graph.Key]int64{}
+	longest := int64(0)
+	for _, s := range steps {
+		if event.Final(s.State) {
+			continue
+		}
+		if s.Forecast < 0 {
+			return -1
+		}
+		rest := s.Forecast
+		if s.State == event.Running {
+			rest = max(0, s.Forecast-s.MS)
+		}
+		start := int64(0)
+		for _, up := range s.After {
+			start = max(start, ends[up])
+		}
+		ends[s.Key] = start + rest
+		longest = max(longest, ends[s.Key])
+	}
+	return longest
+}
+
+// trustQuestion says what would be executed.
+func (e *Engine) trustQuestion() *TrustQuestion {
+	q := &TrustQuestion{Text: "assetdev has not run code of this workspace before."}
+	for _, l := range e.ws.Locations {
+		if l.Broken == "" {
+			q.Commands = append(q.Commands, fmt.Sprintf("go build %s, and the program it makes, in %s", l.Package, e.relative(l.WorkingDirectory)))
+		}
+	}
+	for _, f := range e.ws.Commands() {
+		q.Files = append(q.Files, f.Path)
+	}
+	if e.needsTrust != nil && e.needsTrust.Known {
+		q.Text = "Files that say what is executed changed since you trusted this workspace."
+		q.Files = nil
+		for _, f := range e.needsTrust.Files {
+			if f.Why != "same" {
+				q.Files = append(q.Files, f.Path+" ("+f.Why+")")
+			}
+		}
+	}
+	return q
 }

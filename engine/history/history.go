@@ -3,7 +3,7 @@
 //
 // Invariants:
 //
-//	(a) What was appended is never rewritten; a reader takes a damaged tail (a crash, a full disk) as the end.
+//	(a) What was appended is never rewritten; a reader passes over damaged lines (a crash, a full disk).
 //	(b) The writer of a run holds a lock on its events file. A run without an end whose lock is free was interrupted.
 //	(c) Several assetdev processes may write to one folder; the assets file is merged under a lock, never overwritten blindly.
 //
@@ -68,6 +68,12 @@ func (h *History) Begin(run string) (*Writer, error) {
 	}
 	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return nil, errors.Join(fmt.Errorf("keep the history of run %s: lock: %w", run, err), file.Close())
+	}
+	if info, err := file.Stat(); err == nil && info.Size() > 0 {
+		// What is there may end in half a line.
+		if _, err := file.Write([]byte{'\n'}); err != nil {
+			return nil, errors.Join(fmt.Errorf("keep the history of run %s: %w", run, err), file.Close())
+		}
 	}
 	return &Writer{file}, nil
 }
@@ -193,8 +199,7 @@ func (h *History) locked(run string) bool {
 // maxLine bounds one line of an events file, so that a damaged one cannot eat the memory.
 const maxLine = 4 << 20
 
-// Events calls yield with each event of a run, in order, until it returns false. A damaged line ends the reading without an
-// error. A run that is not there is an error that wraps fs.ErrNotExist.
+// Events calls yield with each event of a run, in order, until it returns false. Damaged lines are passed over. A run that is not there is an error that wraps fs.ErrNotExist.
 func (h *History) Events(run string, yield func(event.Event) bool) error {
 	if !ValidID(run) {
 		return fmt.Errorf("run %q: %w", run, fs.ErrNotExist)
@@ -208,10 +213,10 @@ func (h *History) Events(run string, yield func(event.Event) bool) error {
 	lines.Buffer(make([]byte, 64<<10), maxLine)
 	for lines.Scan() {
 		var e event.Event
-		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
+		if len(bytes.TrimSpace(lines.Bytes())) == 0 || json.Unmarshal(lines.Bytes(), &e) != nil {
 			continue
 		}
-		if json.Unmarshal(lines.Bytes(), &e) != nil || !yield(e) {
+		if !yield(e) {
 			return nil
 		}
 	}

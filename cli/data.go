@@ -1,0 +1,342 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/assetdev/assetdev/engine"
+	"github.com/assetdev/assetdev/graph"
+	"github.com/assetdev/assetdev/iomanager/page"
+	"github.com/charmbracelet/x/ansi"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) previewCommand() *cobra.Command {
+	request := engine.PageRequest{Limit: 10}
+	c := &cobra.Command{
+		Use: "preview ASSET", Short: "rows of an asset's data", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeAsset,
+		RunE: func(_ *cobra.Command, args []string) (err error) {
+			if request.Asset, err = key(args[0]); err != nil {
+				return err
+			}
+			if request.Limit < 0 || request.Offset < 0 {
+				return usage("--rows and --offset cannot be negative")
+			}
+			return a.with(engine.Options{}, func(e *engine.Engine, s *engine.Snapshot) error { return a.preview(e, s, request) })
+		},
+	}
+	c.Flags().Int64Var(&request.Limit, "rows", 10, "number of rows")
+	c.Flags().Int64Var(&request.Offset, "offset", 0, "first row, from 0")
+	c.Flags().StringSliceVar(&request.Columns, "columns", nil, "names of columns, with commas")
+	c.Flags().StringVar(&request.Version, "version", "", "a kept version, as versions shows it")
+	return c
+}
+
+func (a *app) preview(e *engine.Engine, s *engine.Snapshot, r engine.PageRequest) error {
+	p, err := e.Preview(a.ctx, r)
+	if err != nil {
+		return err
+	}
+	version := r.Version
+	if record := s.Assets[r.Asset]; version == "" && record != nil && record.Stored.Record != nil {
+		version = engine.VersionName(*record.Stored.Record)
+	}
+	if a.json {
+		return printJSON(a.Stdout, map[string]any{
+			"format": 1, "asset": r.Asset, "version": version, "rows_total": p.RowsTotal, "offset": p.Offset, "columns": orEmpty(p.Columns), "rows": rowsJSON(p.Rows),
+		})
+	}
+	a.printPage(p)
+	return nil
+}
+
+// rowsJSON writes cells so that no reader rounds them: what does not fit JSON's numbers is a string.
+func rowsJSON(rows [][]page.Cell) [][]any {
+	out := [][]any{}
+	for _, row := range rows {
+		cells := make([]any, len(row))
+		for i, c := range row {
+			switch {
+			case c.Kind == page.Null:
+			case c.Kind == page.Boolean:
+				cells[i] = c.Value == "true"
+			case c.Kind == page.Number && c.Exact, c.Kind == page.Nested && json.Valid([]byte(c.Value)):
+				cells[i] = json.RawMessage(c.Value)
+			default:
+				cells[i] = c.Value
+			}
+		}
+		out = append(out, cells)
+	}
+	return out
+}
+
+// maxCell is the width at which plain output cuts a cell.
+const maxCell = 40
+
+func (a *app) printPage(p page.Page) {
+	var t table
+	var names, types []string
+	for i, c := range p.Columns {
+		names = append(names, a.look.paint(bold, safe(c.Name)))
+		types = append(types, a.look.paint(dim, safe(c.Type)))
+		numeric := len(p.Rows) > 0
+		for _, row := range p.Rows {
+			numeric = numeric && (row[i].Kind == page.Number || row[i].Kind == page.Null)
+		}
+		t.right = append(t.right, numeric)
+	}
+	t.add(names...)
+	t.add(types...)
+	for _, row := range p.Rows {
+		var cells []string
+		for _, c := range row {
+			text := ansi.Truncate(safe(c.Value), maxCell, "…")
+			if c.Kind == page.Null {
+				text = a.look.paint(dim, map[bool]string{true: "null", false: "∅"}[a.look.ascii])
+			}
+			cells = append(cells, text)
+		}
+		t.add(cells...)
+	}
+	t.print(a.Stdout, "")
+	if !a.quiet {
+		last := p.Offset + int64(len(p.Rows))
+		span := fmt.Sprintf("rows %s to %s of %s", count(p.Offset+1), count(last), count(p.RowsTotal))
+		if len(p.Rows) == 0 {
+			span = fmt.Sprintf("no rows from %s on, of %s", count(p.Offset), count(p.RowsTotal))
+		}
+		fmt.Fprintf(a.Stdout, "%s\n", a.look.paint(dim, fmt.Sprintf("%s, %d of %s, %s", span, len(p.Columns), plural(p.ColumnsTotal, "column"), size(p.Bytes))))
+	}
+}
+
+func (a *app) versionsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "versions ASSET", Short: "the kept versions of an asset's data", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeAsset,
+		RunE: func(_ *cobra.Command, args []string) error {
+			k, err := key(args[0])
+			if err != nil {
+				return err
+			}
+			return a.with(engine.Options{}, func(e *engine.Engine, s *engine.Snapshot) error {
+				records, err := e.Versions(a.ctx, k)
+				if err != nil {
+					return err
+				}
+				current := ""
+				if r := s.Assets[k].Stored.Record; r != nil {
+					current = r.File
+				}
+				if a.json {
+					out := []map[string]any{}
+					for i := range records {
+						out = append(out, map[string]any{"version": engine.VersionName(records[i]), "current": records[i].File == current, "materialized": materializedJSON(s, &records[i])})
+					}
+					return printJSON(a.Stdout, map[string]any{"format": 1, "asset": k, "versions": out})
+				}
+				t := table{right: []bool{false, true, true, true}}
+				now := time.Now()
+				for _, r := range records {
+					mark := " "
+					if r.File == current {
+						mark = a.look.mark("fresh")
+					}
+					commit := ""
+					if r.Git != nil {
+						commit = r.Git.Commit[:min(7, len(r.Git.Commit))]
+						if r.Git.Dirty {
+							commit += "+"
+						}
+					}
+					t.add(mark+" "+engine.VersionName(r), age(r.At, now), count(r.Rows)+" rows", size(r.Bytes), commit, safe(r.By))
+				}
+				t.print(a.Stdout, "")
+				if len(records) == 0 {
+					fmt.Fprintf(a.Stdout, "%s has no data\n", safe(k.String()))
+				}
+				return nil
+			})
+		},
+	}
+}
+
+func (a *app) rollbackCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "rollback ASSET VERSION", Short: "make a kept version the newest data again", Args: cobra.ExactArgs(2), ValidArgsFunction: a.completeAsset,
+		RunE: func(_ *cobra.Command, args []string) error {
+			k, err := key(args[0])
+			if err != nil {
+				return err
+			}
+			return a.with(engine.Options{}, func(e *engine.Engine, _ *engine.Snapshot) error {
+				return a.tell(e, engine.Rollback{Asset: k, Version: args[1]})
+			})
+		},
+	}
+}
+
+// tell carries out a command that answers with one line.
+func (a *app) tell(e *engine.Engine, c engine.Command) error {
+	reply, err := e.Do(a.ctx, c)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return printJSON(a.Stdout, map[string]any{"format": 1, "text": reply.Text})
+	}
+	if !a.quiet {
+		fmt.Fprintln(a.Stdout, safe(reply.Text))
+	}
+	return nil
+}
+
+func (a *app) adoptCommand() *cobra.Command {
+	var selects []string
+	c := &cobra.Command{
+		Use: "adopt SELECTION", Short: "accept data that something else made, without running", ValidArgsFunction: a.completeSelection,
+		RunE: func(_ *cobra.Command, args []string) error {
+			args = selection(args, selects)
+			if len(args) == 0 {
+				return usage("which assets? name a selection")
+			}
+			return a.with(engine.Options{}, func(e *engine.Engine, s *engine.Snapshot) error {
+				keys, err := selected(s, args)
+				if err != nil {
+					return err
+				}
+				var made []graph.Key
+				for _, k := range keys {
+					if s.Assets[k].Stored.Data == graph.DataForeign {
+						made = append(made, k)
+					}
+				}
+				if len(made) == 0 && len(keys) == 1 {
+					made = keys // the answer says why it cannot be adopted
+				}
+				if len(made) == 0 {
+					fmt.Fprintln(a.Stdout, "nothing to adopt: none of the selected assets has data that was made elsewhere")
+					return nil
+				}
+				return a.tell(e, engine.Adopt{Keys: made})
+			})
+		},
+	}
+	c.Flags().StringArrayVarP(&selects, "select", "s", nil, "`SELECTION` of assets")
+	return c
+}
+
+func (a *app) gcCommand() *cobra.Command {
+	var dryRun bool
+	c := &cobra.Command{
+		Use: "gc", Short: "retention: remove old versions and runs", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return a.with(engine.Options{}, func(e *engine.Engine, _ *engine.Snapshot) error {
+				report, err := e.Collect(a.ctx, dryRun)
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return printJSON(a.Stdout, map[string]any{"format": 1, "versions": report.Versions, "bytes": report.Bytes, "runs": report.Runs, "kept_bytes": report.Kept, "dry_run": dryRun})
+				}
+				verb := "removed"
+				if dryRun {
+					verb = "would remove"
+				}
+				fmt.Fprintf(a.Stdout, "%s %s (%s) and %s; %s are kept\n", verb, plural(report.Versions, "version"), size(report.Bytes), plural(report.Runs, "run"), size(report.Kept))
+				return nil
+			})
+		},
+	}
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be removed")
+	return c
+}
+
+func (a *app) runsCommand() *cobra.Command {
+	limit := 20
+	c := &cobra.Command{
+		Use: "runs", Short: "the history of runs, newest first", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return a.with(engine.Options{}, func(e *engine.Engine, _ *engine.Snapshot) error {
+				runs, err := e.Runs(a.ctx, limit)
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return printJSON(a.Stdout, map[string]any{"format": 1, "runs": orEmpty(runs)})
+				}
+				t := table{right: []bool{false, true, true}}
+				now := time.Now()
+				for _, r := range runs {
+					var parts []string
+					for _, state := range finalCounts(r.Counts) {
+						parts = append(parts, fmt.Sprintf("%d %s", r.Counts[state], strings.ReplaceAll(state, "_", " ")))
+					}
+					t.add(a.look.mark(r.State)+" "+r.Run, age(r.At, now), took(r.MS), a.look.word(r.State), r.By, safe(ansi.Truncate(r.Selection, maxCell, "…")), a.look.paint(dim, strings.Join(parts, ", ")))
+				}
+				t.print(a.Stdout, "")
+				if len(runs) == 0 {
+					fmt.Fprintln(a.Stdout, "nothing has run yet")
+				}
+				return nil
+			})
+		},
+	}
+	c.Flags().IntVar(&limit, "limit", 20, "how many, 0 for all")
+	return c
+}
+
+func (a *app) logsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "logs RUN [ASSET]", Short: "what the steps of a run said", Args: cobra.RangeArgs(1, 2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return a.with(engine.Options{}, func(e *engine.Engine, _ *engine.Snapshot) error {
+				var keys []graph.Key
+				if len(args) == 2 {
+					k, err := key(args[1])
+					if err != nil {
+						return err
+					}
+					keys = []graph.Key{k}
+				} else {
+					var err error
+					if keys, err = e.RunAssets(args[0]); err != nil {
+						return err
+					}
+				}
+				for _, k := range keys {
+					if err := a.printLog(e, args[0], k, len(keys) > 1); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	}
+}
+
+func (a *app) printLog(e *engine.Engine, run string, k graph.Key, headed bool) error {
+	for since := int64(0); ; {
+		lines, _, _, err := e.Log(run, k, since, 10_000)
+		if err != nil {
+			return err
+		}
+		if len(lines) == 0 {
+			return nil
+		}
+		for _, line := range lines {
+			since = line.Seq
+			switch {
+			case a.json:
+				if err := printJSON(a.Stdout, map[string]any{"event": "log", "run": run, "asset": k, "text": line.Text}); err != nil {
+					return err
+				}
+			case headed:
+				fmt.Fprintf(a.Stdout, "%s %s\n", a.look.paint(dim, safe(k.String())+" |"), safe(line.Text))
+			default:
+				fmt.Fprintln(a.Stdout, safe(line.Text))
+			}
+		}
+	}
+}

@@ -1,0 +1,203 @@
+package cli
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/assetdev/assetdev/engine"
+	"github.com/assetdev/assetdev/engine/event"
+	"github.com/assetdev/assetdev/graph"
+)
+
+// The shapes below are promised in docs/json.md. No slice or map of them is null.
+
+type jsonStatus struct {
+	Format    int            `json:"format"`
+	Workspace jsonWorkspace  `json:"workspace"`
+	Locations []jsonLocation `json:"locations"`
+	Assets    []jsonAsset    `json:"assets"`
+}
+
+type jsonWorkspace struct {
+	File    string  `json:"file"`
+	Storage string  `json:"storage"`
+	Sandbox *string `json:"sandbox"`
+}
+
+type jsonLocation struct {
+	Name        string          `json:"name"`
+	Kind        string          `json:"kind"`
+	State       string          `json:"state"`
+	Error       *jsonTrace      `json:"error"`
+	Assets      int             `json:"assets"`
+	LoadMS      int64           `json:"load_ms"`
+	Environment jsonEnvironment `json:"environment"`
+}
+
+type jsonTrace struct {
+	Message string `json:"message"`
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Trace   string `json:"trace"`
+}
+
+type jsonEnvironment struct {
+	Executable string `json:"executable"`
+	Version    string `json:"version"`
+	Dagster    string `json:"dagster"`
+}
+
+type jsonSource struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Symbol string `json:"symbol"`
+}
+
+type jsonAsset struct {
+	Key           graph.Key         `json:"key"`
+	Location      string            `json:"location"`
+	Group         string            `json:"group"`
+	Kinds         []string          `json:"kinds"`
+	Owners        []string          `json:"owners"`
+	Tags          map[string]string `json:"tags"`
+	Description   string            `json:"description"`
+	Metadata      map[string]string `json:"metadata"`
+	Source        jsonSource        `json:"source"`
+	Executable    bool              `json:"executable"`
+	NotExecutable *string           `json:"not_executable"`
+	StoredBy      string            `json:"stored_by"`
+	Status        graph.Status      `json:"status"`
+	Reasons       []graph.Reason    `json:"reasons"`
+	Upstreams     []graph.Key       `json:"upstreams"`
+	Downstreams   []graph.Key       `json:"downstreams"`
+	Partitions    *struct{}         `json:"partitions"`
+	Checks        []struct{}        `json:"checks"`
+	Materialized  *jsonMaterialized `json:"materialized"`
+	LastRun       *jsonLastRun      `json:"last_run"`
+}
+
+type jsonMaterialized struct {
+	Run         string               `json:"run"`
+	Attempt     int                  `json:"attempt"`
+	At          time.Time            `json:"at"`
+	MS          int64                `json:"ms"`
+	Rows        *int64               `json:"rows"`
+	Bytes       int64                `json:"bytes"`
+	DataVersion string               `json:"data_version"`
+	CodeVersion string               `json:"code_version"`
+	File        string               `json:"file"`
+	Partition   *string              `json:"partition"`
+	Inputs      map[graph.Key]string `json:"inputs"`
+	Git         *graph.Git           `json:"git"`
+}
+
+type jsonLastRun struct {
+	Run   string    `json:"run"`
+	State string    `json:"state"`
+	At    time.Time `json:"at"`
+	Error *string   `json:"error"`
+}
+
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+func orEmptyMap[K comparable, V any](m map[K]V) map[K]V {
+	if m == nil {
+		return map[K]V{}
+	}
+	return m
+}
+
+func locationsJSON(s *engine.Snapshot) []jsonLocation {
+	out := []jsonLocation{}
+	for _, l := range s.Locations {
+		j := jsonLocation{Name: l.Name, Kind: l.Kind, State: l.State, Assets: l.Assets, LoadMS: l.LoadMS, Environment: jsonEnvironment{Executable: l.Executable, Version: l.Version}}
+		if l.Error != nil {
+			j.Error = &jsonTrace{l.Error.Message, l.Error.File, l.Error.Line, l.Error.Trace}
+		}
+		out = append(out, j)
+	}
+	return out
+}
+
+func statusJSON(s *engine.Snapshot, keys []graph.Key) jsonStatus {
+	out := jsonStatus{Format: 1, Locations: locationsJSON(s), Assets: []jsonAsset{}, Workspace: jsonWorkspace{File: s.Workspace.FileName(), Storage: s.Workspace.Storage}}
+	for _, key := range keys {
+		asset, _ := s.Graph.Asset(key)
+		stored := s.Assets[key].Stored
+		j := jsonAsset{
+			Key: key, Location: asset.Location, Group: asset.Group, Kinds: orEmpty(asset.Kinds), Owners: orEmpty(asset.Owners), Tags: orEmptyMap(asset.Tags),
+			Description: asset.Description, Metadata: orEmptyMap(asset.Metadata), Source: jsonSource{asset.Source.File, asset.Source.Line, asset.Source.Symbol},
+			Executable: asset.Executable, StoredBy: asset.StoredBy, Status: s.Freshness.Status(key), Reasons: orEmpty(s.Freshness.Reasons(key)),
+			Upstreams: orEmpty(s.Graph.Upstreams(key)), Downstreams: orEmpty(s.Graph.Downstreams(key)), Checks: []struct{}{},
+		}
+		if j.StoredBy == "" {
+			j.StoredBy = "none"
+		}
+		if !asset.Executable {
+			why := asset.Why
+			if why == "" {
+				why = "no code location defines it"
+			}
+			j.NotExecutable = &why
+		}
+		j.Materialized = materializedJSON(s, stored.Record)
+		if last := stored.Last; last != nil {
+			j.LastRun = &jsonLastRun{Run: last.Run, State: last.State, At: last.At}
+			if last.Error != "" {
+				j.LastRun.Error = &last.Error
+			}
+		}
+		out.Assets = append(out.Assets, j)
+	}
+	return out
+}
+
+func materializedJSON(s *engine.Snapshot, r *graph.Record) *jsonMaterialized {
+	if r == nil {
+		return nil
+	}
+	m := &jsonMaterialized{
+		Run: r.Run, Attempt: r.Attempt, At: r.At, MS: r.Took.Milliseconds(), Bytes: r.Bytes, DataVersion: r.DataVersion, CodeVersion: r.Code.Version,
+		File: s.Workspace.DataFile(r.File), Inputs: orEmptyMap(r.Inputs), Git: r.Git,
+	}
+	if r.Rows >= 0 {
+		m.Rows = &r.Rows
+	}
+	if r.Partition != "" {
+		m.Partition = &r.Partition
+	}
+	return m
+}
+
+type jsonPlan struct {
+	Format  int             `json:"format"`
+	Steps   []graph.Step    `json:"steps"`
+	Fresh   []graph.Key     `json:"fresh"`
+	Blocked []graph.Blocked `json:"blocked"`
+}
+
+func planJSON(p graph.Plan) jsonPlan {
+	return jsonPlan{1, orEmpty(p.Steps), orEmpty(p.Fresh), orEmpty(p.Blocked)}
+}
+
+// finalCounts writes counts of a run's final states in the order in which people ask for them.
+func finalCounts(counts map[string]int) []string {
+	var words []string
+	for _, state := range []string{event.Succeeded, event.Unchanged, event.CutOff, event.Superseded, event.Failed, event.Skipped, event.Cancelled, event.Interrupted} {
+		if counts[state] > 0 {
+			words = append(words, state)
+		}
+	}
+	for _, state := range slices.Sorted(maps.Keys(counts)) {
+		if !slices.Contains(words, state) && counts[state] > 0 {
+			words = append(words, state)
+		}
+	}
+	return words
+}

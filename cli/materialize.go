@@ -1,0 +1,505 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/assetdev/assetdev/engine"
+	"github.com/assetdev/assetdev/engine/event"
+	"github.com/assetdev/assetdev/graph"
+	"github.com/charmbracelet/x/ansi"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) planCommand() *cobra.Command {
+	var m engine.Materialize
+	var selects []string
+	c := &cobra.Command{
+		Use: "plan SELECTION", Short: "what materialize would run, in order, with reasons", ValidArgsFunction: a.completeSelection,
+		RunE: func(_ *cobra.Command, args []string) error { return a.plan(selection(args, selects), m) },
+	}
+	planFlags(c, &m, &selects)
+	return c
+}
+
+func planFlags(c *cobra.Command, m *engine.Materialize, selects *[]string) {
+	c.Flags().StringArrayVarP(selects, "select", "s", nil, "`SELECTION` of assets")
+	c.Flags().BoolVar(&m.Only, "only", false, "without upstreams")
+	c.Flags().BoolVar(&m.Force, "force", false, "fresh ones too")
+}
+
+// joined makes one selection of what the user typed.
+func joined(args []string) (string, error) {
+	if len(args) == 0 {
+		return "", usage("which assets? name a selection, as customer_features or '*'")
+	}
+	sel, err := graph.ParseSelections(args)
+	if err != nil {
+		return "", &exit{exitUsage, err}
+	}
+	return sel.String(), nil
+}
+
+func (a *app) plan(args []string, m engine.Materialize) (err error) {
+	if m.Selection, err = joined(args); err != nil {
+		return err
+	}
+	return a.with(engine.Options{}, func(e *engine.Engine, s *engine.Snapshot) error {
+		p, err := e.Plan(a.ctx, m)
+		if err != nil {
+			return err
+		}
+		if a.json {
+			return printJSON(a.Stdout, planJSON(p))
+		}
+		a.printPlan(s, p)
+		return nil
+	})
+}
+
+func (a *app) printPlan(s *engine.Snapshot, p graph.Plan) {
+	t := table{right: []bool{true, false, false, false, true}}
+	for i, step := range p.Steps {
+		forecast := "?"
+		if step.ForecastMS != nil {
+			forecast = took(*step.ForecastMS)
+		}
+		text := ""
+		if len(step.Reasons) > 0 {
+			text = safe(step.Reasons[0].Text)
+		}
+		if step.MayBeCutOff {
+			text += a.look.paint(dim, "  (may be cut off)")
+		}
+		t.add(fmt.Sprint(i+1), a.look.mark(step.Why)+" "+safe(step.Asset.String()), a.look.paint(dim, safe(step.Location)), a.look.word(step.Why), forecast, text)
+	}
+	t.print(a.Stdout, " ")
+	for _, b := range p.Blocked {
+		fmt.Fprintf(a.Stdout, " %s %s cannot run: %s\n", a.look.mark("error"), safe(b.Asset.String()), safe(b.Text))
+	}
+	if a.quiet {
+		return
+	}
+	if len(p.Steps) == 0 {
+		fmt.Fprintf(a.Stdout, "nothing to do: %s\n", a.freshText(p))
+		return
+	}
+	locations := map[string]bool{}
+	for _, step := range p.Steps {
+		locations[step.Location] = true
+	}
+	fmt.Fprintf(a.Stdout, "%s in %s, %s already fresh\n", plural(len(p.Steps), "step"), plural(len(locations), "code location"), count(int64(len(p.Fresh))))
+}
+
+func (a *app) freshText(p graph.Plan) string {
+	if len(p.Fresh) == 1 {
+		return safe(p.Fresh[0].String()) + " is fresh"
+	}
+	return fmt.Sprintf("all %d are fresh", len(p.Fresh))
+}
+
+func (a *app) materializeCommand() *cobra.Command {
+	m := engine.Materialize{Confirmed: true}
+	var selects []string
+	var dryRun bool
+	c := &cobra.Command{
+		Use: "materialize SELECTION", Aliases: []string{"mat"}, Short: "the selection with its stale, missing and overdue upstreams",
+		Long: `Runs the selected assets and exactly those of their upstreams that are stale, missing or overdue, in dependency order,
+across repositories. What is fresh is not run again without --force.`,
+		Example:           "  assetdev materialize customer_risk_scores\n  assetdev materialize 'group:ml_models and status:stale' --jobs 4",
+		ValidArgsFunction: a.completeSelection,
+		RunE: func(_ *cobra.Command, args []string) (err error) {
+			args = selection(args, selects)
+			if dryRun {
+				return a.plan(args, m)
+			}
+			if m.Selection, err = joined(args); err != nil {
+				return err
+			}
+			return a.with(engine.Options{LogEvents: a.json || a.verbose > 0}, func(e *engine.Engine, s *engine.Snapshot) error { return a.materialize(e, s, m) })
+		},
+	}
+	planFlags(c, &m, &selects)
+	c.Flags().BoolVar(&m.FailFast, "fail-fast", false, "start nothing more after the first failure")
+	c.Flags().IntVar(&m.Jobs, "jobs", 0, "steps at once (default: the setting, else the number of processors)")
+	c.Flags().DurationVar(&m.Timeout, "timeout", 0, "time limit of each step, as 90s")
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "only print the plan")
+	return c
+}
+
+// materialize starts the run and follows it to its end.
+func (a *app) materialize(e *engine.Engine, s *engine.Snapshot, m engine.Materialize) error {
+	if m.Jobs < 0 {
+		return usage("--jobs %d: at least 1", m.Jobs)
+	}
+	if err := a.confirm(e, s, m); err != nil {
+		return err
+	}
+	reply, err := e.Do(a.ctx, m)
+	if err != nil {
+		return err
+	}
+	if reply.Run == "" {
+		return a.nothingRan(reply)
+	}
+	if !a.json && !a.quiet {
+		a.printPlan(s, *reply.Plan)
+		fmt.Fprintln(a.Stdout)
+	}
+	f := a.follow(e, reply.Run)
+	outcome, err := f.run()
+	if err != nil {
+		return err
+	}
+	blocked := len(reply.Plan.Blocked) > 0
+	switch {
+	case a.ctx.Err() != nil || outcome == event.Cancelled:
+		return done(exitInterrupted)
+	case outcome != event.Succeeded || blocked:
+		return done(exitFailed)
+	}
+	return nil
+}
+
+func (a *app) nothingRan(reply engine.Reply) error {
+	if a.json {
+		if err := printJSON(a.Stdout, event.Event{At: time.Now(), Kind: event.KindPlan, Steps: []graph.Step{}, Blocked: reply.Plan.Blocked}); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintln(a.Stdout, safe(reply.Text))
+		for _, b := range reply.Plan.Blocked {
+			fmt.Fprintf(a.Stdout, "%s %s cannot run: %s\n", a.look.mark("error"), safe(b.Asset.String()), safe(b.Text))
+		}
+	}
+	if len(reply.Plan.Blocked) > 0 {
+		return done(exitFailed)
+	}
+	return nil
+}
+
+// confirm asks before a run that writes outside assetdev's storage or into shared storage, where somebody is there to ask.
+func (a *app) confirm(e *engine.Engine, s *engine.Snapshot, m engine.Materialize) error {
+	if a.yes || !a.interactive() {
+		return nil
+	}
+	p, err := e.Plan(a.ctx, m)
+	if err != nil || len(p.Steps) == 0 {
+		return err
+	}
+	why := ""
+	if s.Workspace.Shared {
+		why = "the storage is shared"
+	}
+	for _, step := range p.Steps {
+		if asset, _ := s.Graph.Asset(step.Asset); asset.Outside {
+			why = step.Asset.String() + " writes outside assetdev's storage"
+		}
+	}
+	if why == "" {
+		return nil
+	}
+	a.printPlan(s, p)
+	ok, err := a.ask(fmt.Sprintf("%s: run %s?", safe(why), plural(len(p.Steps), "step")))
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return done(exitInterrupted)
+	}
+	return nil
+}
+
+// ask asks a question that is answered with y or n. Without a terminal the answer is no.
+func (a *app) ask(question string) (bool, error) {
+	if a.yes {
+		return true, nil
+	}
+	if !a.interactive() {
+		return false, nil
+	}
+	fmt.Fprintf(a.Stderr, "%s [y/N] ", question)
+	answer, err := bufio.NewReader(a.Stdin).ReadString('\n')
+	if err != nil {
+		return false, fmt.Errorf("read the answer: %w", err)
+	}
+	answer = strings.ToLower(strings.TrimSpace(answer))
+	return answer == "y" || answer == "yes", nil
+}
+
+// A follower prints what a run says until it ends.
+type follower struct {
+	app      *app
+	engine   *engine.Engine
+	id       string // the run; "" follows every run
+	live     bool   // a status line at the bottom of a terminal
+	shown    bool   // it is on the screen now
+	finished int
+	total    int
+	width    int                       // of the longest key
+	stop     func(b engine.Batch) bool // after each batch, for watch
+}
+
+func (a *app) follow(e *engine.Engine, id string) *follower {
+	return &follower{app: a, engine: e, id: id, live: !a.json && !a.quiet && a.terminal(a.Stderr) && a.terminal(a.Stdout)}
+}
+
+// run follows until the run ended, or stop says so. When the user interrupts, the run is cancelled and followed to its end.
+func (f *follower) run() (outcome string, err error) {
+	ctx := f.app.ctx
+	cancelled := false
+	for {
+		b, err := f.engine.Wait(ctx)
+		if err != nil {
+			if ctx.Err() == nil || cancelled {
+				return outcome, err
+			}
+			// The user interrupted: end the run, and see it end.
+			cancelled = true
+			f.clear()
+			if f.id == "" {
+				return event.Cancelled, nil
+			}
+			fmt.Fprintln(f.app.Stderr, "assetdev: interrupted; cancelling the run")
+			var stop context.CancelFunc
+			ctx, stop = context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+			defer stop()
+			if _, err := f.engine.Do(ctx, engine.Cancel{}); err != nil {
+				return event.Cancelled, err
+			}
+			continue
+		}
+		f.clear()
+		if b.Dropped > 0 && !f.app.quiet {
+			fmt.Fprintf(f.app.Stderr, "assetdev: %s log lines were not printed; they are in the logs\n", count(b.Dropped))
+		}
+		for _, ev := range b.Events {
+			if f.id != "" && ev.Run != "" && ev.Run != f.id {
+				continue
+			}
+			if err := f.print(b.Snapshot, ev); err != nil {
+				return outcome, err
+			}
+			if ev.Kind == event.KindRun && event.Final(ev.State) {
+				outcome = ev.State
+			}
+		}
+		if f.id != "" && outcome != "" || f.stop != nil && f.stop(b) {
+			return outcome, nil
+		}
+		f.status(b.Snapshot)
+	}
+}
+
+// print prints one event.
+func (f *follower) print(s *engine.Snapshot, ev event.Event) error {
+	a := f.app
+	if a.json {
+		data, err := json.Marshal(ev)
+		if err != nil {
+			return fmt.Errorf("write an event: %w", err)
+		}
+		_, err = fmt.Fprintln(a.Stdout, string(data))
+		return err
+	}
+	switch ev.Kind {
+	case event.KindPlan:
+		f.finished, f.total, f.width = 0, len(ev.Steps), 0
+		for _, step := range ev.Steps {
+			f.width = max(f.width, ansi.StringWidth(step.Asset.String()))
+		}
+	case event.KindStep:
+		f.printStep(s, ev)
+	case event.KindLog:
+		if a.verbose > 0 {
+			fmt.Fprintf(a.Stdout, "  %s %s\n", a.look.paint(dim, safe(ev.Asset.String())+" |"), safe(ev.Text))
+		}
+	case event.KindRun:
+		if event.Final(ev.State) {
+			f.printEnd(ev)
+		}
+	case event.KindReload:
+		if f.id == "" && ev.State == "broken" {
+			fmt.Fprintf(a.Stdout, "%s code location %s does not load: %s\n", a.look.mark("broken"), safe(ev.Location), safe(place(ev.Error)))
+		}
+	case event.KindWaiting:
+		if !a.quiet {
+			fmt.Fprintf(a.Stdout, "%s %s waits: %s\n", a.look.mark("queued"), safe(ev.Asset.String()), safe(ev.Text))
+		}
+	}
+	return nil
+}
+
+func place(e *event.Error) string {
+	switch {
+	case e == nil:
+		return ""
+	case e.File != "":
+		return fmt.Sprintf("%s:%d: %s", e.File, max(1, e.Line), e.Message)
+	}
+	return e.Message
+}
+
+func (f *follower) printStep(s *engine.Snapshot, ev event.Event) {
+	a := f.app
+	if !event.Final(ev.State) {
+		return
+	}
+	f.finished++
+	if a.quiet && ev.State != event.Failed {
+		return
+	}
+	name := safe(ev.Asset.String())
+	name += strings.Repeat(" ", max(0, f.width-ansi.StringWidth(name)))
+	rows, ms := "", ""
+	if ev.Rows != nil && *ev.Rows >= 0 {
+		rows = count(*ev.Rows) + " rows"
+	}
+	if ev.MS != nil && ev.Attempt > 0 {
+		ms = took(*ev.MS)
+	}
+	fmt.Fprintf(a.Stdout, "%s %s  %s  %14s  %7s  %s\n", a.look.mark(ev.State), name, a.look.paint(dim, fmt.Sprintf("[%d/%d]", f.finished, f.total)), rows, ms, a.look.word(ev.State))
+	if ev.Error != nil {
+		fmt.Fprintf(a.Stdout, "    %s\n", a.look.paint(red, safe(place(ev.Error))))
+		f.printTrace(ev)
+	}
+}
+
+// printTrace prints the user's frames, and the last lines of the log.
+func (f *follower) printTrace(ev event.Event) {
+	a := f.app
+	lines := strings.Split(strings.TrimRight(ev.Error.Trace, "\n"), "\n")
+	limit := 8
+	if a.verbose > 0 {
+		limit = len(lines)
+	}
+	for _, line := range lines[:min(limit, len(lines))] {
+		if line != "" {
+			fmt.Fprintf(a.Stdout, "    %s\n", a.look.paint(dim, safe(strings.ReplaceAll(line, "\t", "    "))))
+		}
+	}
+	if a.verbose == 0 && !a.quiet {
+		fmt.Fprintf(a.Stdout, "    %s\n", a.look.paint(dim, fmt.Sprintf("its log: assetdev logs %s %s", ev.Run, ev.Asset)))
+	}
+}
+
+func (f *follower) printEnd(ev event.Event) {
+	a := f.app
+	var parts []string
+	for _, state := range finalCounts(ev.Counts) {
+		parts = append(parts, fmt.Sprintf("%d %s", ev.Counts[state], a.look.word(state)))
+	}
+	ms := int64(-1)
+	if ev.MS != nil {
+		ms = *ev.MS
+	}
+	fmt.Fprintf(a.Stdout, "\n%s run %s %s in %s: %s\n", a.look.mark(ev.State), ev.Run, a.look.word(ev.State), took(ms), strings.Join(parts, ", "))
+}
+
+// status writes the live line: what runs now, how far it is, how long it takes yet.
+func (f *follower) status(s *engine.Snapshot) {
+	if !f.live || !s.Run.Active() {
+		return
+	}
+	var running []string
+	for _, step := range s.Run.Steps {
+		if step.State == event.Running {
+			text := step.Key.String()
+			if step.Fraction >= 0 {
+				text += fmt.Sprintf(" %d%%", int(step.Fraction*100))
+			}
+			running = append(running, safe(text))
+		}
+	}
+	eta := "-"
+	if s.Run.ETA >= 0 {
+		eta = took(s.Run.ETA)
+	}
+	line := fmt.Sprintf("%s [%d/%d] %s  eta %s", f.app.look.mark("running"), f.finished, f.total, strings.Join(running, ", "), eta)
+	fmt.Fprint(f.app.Stderr, "\r\x1b[K"+ansi.Truncate(line, 79, "…"))
+	f.shown = true
+}
+
+// clear takes the live line away.
+func (f *follower) clear() {
+	if f.shown {
+		fmt.Fprint(f.app.Stderr, "\r\x1b[K")
+		f.shown = false
+	}
+}
+
+func (a *app) watchCommand() *cobra.Command {
+	var auto engine.AutoOptions
+	var selects []string
+	var once bool
+	c := &cobra.Command{
+		Use: "watch [SELECTION]", Short: "keep the selection fresh on every save, without a screen", ValidArgsFunction: a.completeSelection,
+		RunE: func(_ *cobra.Command, args []string) (err error) {
+			if args = selection(args, selects); len(args) > 0 {
+				if auto.Selection, err = joined(args); err != nil {
+					return err
+				}
+			}
+			auto.CatchUp = auto.CatchUp || once
+			return a.watch(auto, once)
+		},
+	}
+	c.Flags().StringArrayVarP(&selects, "select", "s", nil, "`SELECTION` of assets")
+	c.Flags().BoolVar(&auto.CatchUp, "catch-up", false, "also what is stale already")
+	c.Flags().BoolVar(&once, "once", false, "catch up, then stop when nothing is left to start")
+	c.Flags().DurationVar(&auto.Budget, "budget", 0, "start by itself only what is forecast to take less, as 10s")
+	return c
+}
+
+func (a *app) watch(auto engine.AutoOptions, once bool) (err error) {
+	e, err := a.open(engine.Options{Watch: true, Auto: &auto, LogEvents: a.json || a.verbose > 0})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, e.Close()) }()
+	s := e.Snapshot()
+	if !s.Workspace.Trusted {
+		_, err := e.Do(a.ctx, engine.Materialize{Selection: "*"})
+		return err
+	}
+	a.tellNotices(s)
+	if !a.json && !a.quiet {
+		what := auto.Selection
+		if what == "" {
+			what = "everything"
+		}
+		fmt.Fprintf(a.Stderr, "watching %s: keeping %s fresh; ctrl+c ends\n", plural(len(s.Locations), "code location"), safe(what))
+	}
+	failed := false
+	f := a.follow(e, "")
+	var saved time.Time
+	f.stop = func(b engine.Batch) bool {
+		for _, ev := range b.Events {
+			if ev.Kind == event.KindRun && event.Final(ev.State) && ev.State != event.Succeeded {
+				failed = true
+			}
+		}
+		if s := b.Snapshot.Save; s != nil && s.At.After(saved) {
+			saved = s.At
+			if !a.json && !a.quiet {
+				fmt.Fprintf(a.Stdout, "%s\n", a.look.paint(dim, safe(s.Text)))
+			}
+		}
+		return once && !b.Snapshot.Loading && !b.Snapshot.Run.Active()
+	}
+	if _, err := f.run(); err != nil {
+		return err
+	}
+	switch {
+	case !once:
+		return done(exitInterrupted)
+	case failed || broken(e.Snapshot()):
+		return done(exitFailed)
+	}
+	return nil
+}

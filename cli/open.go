@@ -1,0 +1,117 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/assetdev/assetdev/engine"
+	"github.com/assetdev/assetdev/graph"
+	"github.com/assetdev/assetdev/internal/diag"
+)
+
+// find returns the workspace file: the one named, else the nearest one upwards.
+func (a *app) find() (string, error) {
+	file, err := engine.FindWorkspace(a.workspace)
+	if err != nil {
+		return "", &exit{exitUsage, err}
+	}
+	return file, nil
+}
+
+// open opens the workspace for a command. Notices go to stderr.
+func (a *app) open(o engine.Options) (*engine.Engine, error) {
+	if o.File == "" {
+		file, err := a.find()
+		if err != nil {
+			return nil, err
+		}
+		o.File = file
+	}
+	o.TrustOnce = o.TrustOnce || a.trust
+	o.CacheDir, o.TrustDir = os.Getenv("ASSETDEV_CACHE_DIR"), os.Getenv("ASSETDEV_STATE_DIR")
+	if os.Getenv("CI") != "" {
+		o.By = "ci"
+	}
+	e, err := engine.Open(a.ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// with opens the workspace, waits until every location has answered, runs f, and closes it.
+func (a *app) with(o engine.Options, f func(e *engine.Engine, s *engine.Snapshot) error) (err error) {
+	e, err := a.open(o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, e.Close()) }()
+	s, err := ready(a.ctx, e)
+	if err != nil {
+		return err
+	}
+	a.tellNotices(s)
+	return f(e, s)
+}
+
+// ready waits until nothing is loading any more.
+func ready(ctx context.Context, e *engine.Engine) (*engine.Snapshot, error) {
+	s := e.Snapshot()
+	for s.Loading {
+		b, err := e.Wait(ctx)
+		if err != nil {
+			return s, err
+		}
+		s = b.Snapshot
+	}
+	return s, nil
+}
+
+// tellNotices prints what is wrong without keeping the command from its work.
+func (a *app) tellNotices(s *engine.Snapshot) {
+	if a.quiet || a.json {
+		return
+	}
+	for _, n := range append(append([]*diag.Error(nil), s.Notices...), s.Problems...) {
+		fmt.Fprintln(a.Stderr, safeText(diag.Text(n)))
+	}
+	if !s.Workspace.Trusted {
+		fmt.Fprintln(a.Stderr, "assetdev: this workspace is not trusted: its code was not run, what is shown is the stored graph\nhint: assetdev trust")
+	}
+}
+
+// selected returns the assets that a selection names, all of the graph for an empty one.
+func selected(s *engine.Snapshot, args []string) ([]graph.Key, error) {
+	if len(args) == 0 {
+		return s.Graph.Keys(), nil
+	}
+	sel, err := graph.ParseSelections(args)
+	if err != nil {
+		return nil, &exit{exitUsage, err}
+	}
+	keys, err := graph.Select(s.Graph, s.Freshness, sel)
+	if err != nil {
+		return nil, &exit{exitUsage, err}
+	}
+	return keys, nil
+}
+
+// broken reports whether some location does not load.
+func broken(s *engine.Snapshot) bool {
+	for _, l := range s.Locations {
+		if l.State == "broken" {
+			return true
+		}
+	}
+	return false
+}
+
+// done returns the error that carries the exit code of a command that printed everything.
+func done(code int) error {
+	if code == exitDone {
+		return nil
+	}
+	return &exit{code: code}
+}

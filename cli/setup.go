@@ -1,0 +1,346 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/assetdev/assetdev/demo"
+	"github.com/assetdev/assetdev/engine"
+	"github.com/assetdev/assetdev/graph"
+	"github.com/assetdev/assetdev/internal/diag"
+	"github.com/spf13/cobra"
+)
+
+// screen opens the terminal UI. workspace "" is searched upwards.
+func (a *app) screen(workspace string) (err error) {
+	a.workspace = workspace
+	e, err := a.open(engine.Options{Watch: true})
+	if err != nil {
+		return err
+	}
+	summary, err := a.Screen(a.ctx, e, ScreenOptions{ASCII: a.look.ascii, NoColor: a.noColor || os.Getenv("NO_COLOR") != "", Version: a.Version, StateDir: e.StateDir()})
+	err = errors.Join(err, e.Close())
+	for _, line := range summary {
+		fmt.Fprintln(a.Stdout, safe(line))
+	}
+	return err
+}
+
+func (a *app) locationsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "locations", Short: "code locations, their state, environment and load time", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return a.with(engine.Options{}, func(_ *engine.Engine, s *engine.Snapshot) error {
+				if a.json {
+					if err := printJSON(a.Stdout, map[string]any{"format": 1, "locations": locationsJSON(s)}); err != nil {
+						return err
+					}
+				} else {
+					a.printLocations(s)
+				}
+				switch {
+				case !s.Workspace.Trusted:
+					return done(exitNotTrusted)
+				case broken(s):
+					return done(exitFailed)
+				}
+				return nil
+			})
+		},
+	}
+}
+
+func (a *app) printLocations(s *engine.Snapshot) {
+	t := table{right: []bool{false, false, false, true, true}}
+	for _, l := range s.Locations {
+		load := "-"
+		if l.LoadMS > 0 {
+			load = took(l.LoadMS)
+		}
+		t.add(a.look.mark(l.State)+" "+safe(l.Name), safe(l.Kind), a.look.word(l.State), plural(l.Assets, "asset"), load, safe(l.Version), a.look.paint(dim, safe(relativeTo(s.Workspace.Dir, l.Dir))))
+	}
+	t.print(a.Stdout, "")
+	for _, l := range s.Locations {
+		if l.State == "broken" {
+			a.printBroken(l)
+		}
+	}
+}
+
+func relativeTo(dir, path string) string {
+	if rel, err := filepath.Rel(dir, path); err == nil && filepath.IsLocal(rel) {
+		return rel
+	}
+	return path
+}
+
+func (a *app) trustCommand() *cobra.Command {
+	var revoke bool
+	c := &cobra.Command{
+		Use: "trust", Short: "let assetdev execute this workspace's code, or no longer", Args: cobra.NoArgs,
+		Long: `assetdev executes nothing of a workspace before you trust it. Your answer is remembered outside the workspace, for its
+folder and the content of every file that says what is executed; when one of them changes you are asked again.`,
+		RunE: func(*cobra.Command, []string) (err error) {
+			e, err := a.open(engine.Options{Passive: true})
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, e.Close()) }()
+			if revoke {
+				return a.revoke(e)
+			}
+			return a.grant(e)
+		},
+	}
+	c.Flags().BoolVar(&revoke, "revoke", false, "no longer")
+	return c
+}
+
+func (a *app) revoke(e *engine.Engine) error {
+	was, err := e.RevokeTrust()
+	switch {
+	case err != nil:
+		return err
+	case !was:
+		fmt.Fprintln(a.Stdout, "this workspace was not trusted")
+	default:
+		fmt.Fprintln(a.Stdout, "no longer trusted; its code is not run any more")
+	}
+	return nil
+}
+
+func (a *app) grant(e *engine.Engine) error {
+	w := e.Snapshot().Workspace
+	if w.Trusted && !a.trust {
+		fmt.Fprintln(a.Stdout, "this workspace is trusted already")
+		return nil
+	}
+	if w.Trust != nil && !a.quiet {
+		fmt.Fprintln(a.Stdout, safe(w.Trust.Text))
+		for _, command := range w.Trust.Commands {
+			fmt.Fprintf(a.Stdout, "  runs   %s\n", safe(command))
+		}
+		fmt.Fprintf(a.Stdout, "  as said in   %s\n", safe(strings.Join(w.Trust.Files, ", ")))
+	}
+	if a.interactive() {
+		ok, err := a.ask("trust this workspace?")
+		if err != nil {
+			return err
+		}
+		if !ok {
+			fmt.Fprintln(a.Stdout, "not trusted")
+			return done(exitNotTrusted)
+		}
+	}
+	if _, err := e.Do(a.ctx, engine.Trust{Remember: true}); err != nil {
+		return err
+	}
+	fmt.Fprintln(a.Stdout, "trusted "+safe(w.Dir))
+	return nil
+}
+
+func (a *app) demoCommand() *cobra.Command {
+	var reset, noUI bool
+	c := &cobra.Command{
+		Use: "demo [DIR]", Short: "write the example workspace, trust it and open it", Args: cobra.MaximumNArgs(1),
+		Long: `Writes the example workspace, two repositories with thirteen assets, into DIR (default ./assetdev-demo) and opens it. Without a
+terminal it materializes everything and prints the first rows of customer_risk_scores. A demo that is there is opened again.`,
+		RunE: func(_ *cobra.Command, args []string) error {
+			dir := "assetdev-demo"
+			if len(args) == 1 {
+				dir = args[0]
+			}
+			return a.demo(dir, reset, noUI)
+		},
+	}
+	c.Flags().BoolVar(&reset, "reset", false, "start over: what is in DIR is written anew")
+	c.Flags().BoolVar(&noUI, "no-ui", false, "only write")
+	return c
+}
+
+func (a *app) demo(dir string, reset, noUI bool) error {
+	written, err := demo.Write(a.ctx, dir, demo.Options{Reset: reset, SDK: a.SDK})
+	if err != nil {
+		var d *diag.Error
+		if errors.As(err, &d) {
+			return &exit{exitUsage, err}
+		}
+		return err
+	}
+	if !a.quiet && !a.json {
+		for _, notice := range written.Notices {
+			fmt.Fprintln(a.Stderr, "assetdev: "+safe(notice))
+		}
+		verb := "wrote"
+		if written.Existed {
+			verb = "opened"
+		}
+		fmt.Fprintf(a.Stderr, "%s the demo in %s\n", verb, safe(dir))
+	}
+	file := filepath.Join(written.Dir, "workspace.yaml")
+	if err := a.trustOwn(file); err != nil {
+		return err
+	}
+	if noUI {
+		return nil
+	}
+	if a.interactive() {
+		return a.screen(file)
+	}
+	a.workspace = file
+	if !a.quiet && !a.json && !written.Existed {
+		fmt.Fprintln(a.Stderr, "building the two code locations; the first build on a machine compiles Apache Arrow and takes a minute or two")
+	}
+	return a.with(engine.Options{File: file, LogEvents: a.json || a.verbose > 0}, func(e *engine.Engine, s *engine.Snapshot) error {
+		if broken(s) {
+			for _, l := range s.Locations {
+				if l.State == "broken" {
+					a.printBroken(l)
+				}
+			}
+			return done(exitFailed)
+		}
+		if err := a.materialize(e, s, engine.Materialize{Selection: "*", Confirmed: true}); err != nil {
+			return err
+		}
+		scores := graph.MustKey("customer_risk_scores")
+		if !a.json {
+			fmt.Fprintf(a.Stdout, "\n%s\n", a.look.paint(bold, scores.String()))
+		}
+		return a.preview(e, e.Snapshot(), engine.PageRequest{Asset: scores, Limit: 5})
+	})
+}
+
+// trustOwn trusts a workspace that assetdev itself wrote just now.
+func (a *app) trustOwn(file string) (err error) {
+	e, err := a.open(engine.Options{File: file, Passive: true})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, e.Close()) }()
+	_, err = e.Do(a.ctx, engine.Trust{Remember: true})
+	return err
+}
+
+func (a *app) initCommand() *cobra.Command {
+	var goModule bool
+	c := &cobra.Command{
+		Use: "init", Short: "write what is missing in an existing project", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			dir, err := os.Getwd()
+			if err != nil {
+				return fmt.Errorf("find the current folder: %w", err)
+			}
+			files, err := demo.Init(dir, demo.InitOptions{Go: goModule, SDK: a.SDK})
+			if err != nil {
+				return &exit{exitUsage, err}
+			}
+			for _, f := range files {
+				fmt.Fprintln(a.Stdout, "wrote "+safe(f))
+			}
+			if len(files) == 0 {
+				fmt.Fprintln(a.Stdout, "nothing is missing")
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&goModule, "go", false, "a Go module with a first asset")
+	return c
+}
+
+func (a *app) doctorCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "doctor", Short: "what is wrong with the set-up, and how to mend it", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return a.with(engine.Options{}, func(e *engine.Engine, _ *engine.Snapshot) error { return a.findings(e.Doctor(a.ctx)) })
+		},
+	}
+}
+
+func (a *app) verifyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "verify", Short: "full check of the stored data against its records", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return a.with(engine.Options{Passive: true}, func(e *engine.Engine, _ *engine.Snapshot) error {
+				found, err := e.Verify(a.ctx)
+				if err != nil {
+					return err
+				}
+				return a.findings(found)
+			})
+		},
+	}
+}
+
+func (a *app) findings(found []engine.Finding) error {
+	code := exitDone
+	for _, f := range found {
+		if f.State == "error" {
+			code = exitFailed
+		}
+	}
+	if a.json {
+		if err := printJSON(a.Stdout, map[string]any{"format": 1, "findings": orEmpty(found)}); err != nil {
+			return err
+		}
+		return done(code)
+	}
+	var t table
+	for _, f := range found {
+		text := f.Text
+		if f.File != "" {
+			text = fmt.Sprintf("%s:%d: %s", f.File, max(1, f.Line), text)
+		}
+		t.add(a.look.mark(f.State)+" "+safe(f.Check), safe(text), a.look.paint(dim, safe(f.Remedy)))
+	}
+	t.print(a.Stdout, "")
+	return done(code)
+}
+
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "the version of assetdev", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if a.json {
+				return printJSON(a.Stdout, map[string]any{"format": 1, "version": a.Version})
+			}
+			fmt.Fprintln(a.Stdout, "assetdev "+a.Version)
+			return nil
+		},
+	}
+}
+
+// completeAsset completes one asset key, from the stored graph alone: completing executes nothing.
+func (a *app) completeAsset(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return a.complete(typed, false)
+}
+
+// completeSelection completes keys, group: and code_location: words.
+func (a *app) completeSelection(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+	return a.complete(typed, true)
+}
+
+func (a *app) complete(typed string, attributes bool) ([]string, cobra.ShellCompDirective) {
+	file, err := a.find()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	words, err := engine.StoredWords(file, attributes)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	start := strings.TrimLeft(typed, "+")
+	prefix := typed[:len(typed)-len(start)]
+	words = slices.DeleteFunc(words, func(w string) bool { return !strings.HasPrefix(w, start) })
+	for i := range words {
+		words[i] = prefix + words[i]
+	}
+	return words, cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,219 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/assetdev/assetdev/engine"
+	"github.com/assetdev/assetdev/graph"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	var exitCode bool
+	var selects []string
+	c := &cobra.Command{
+		Use: "status [SELECTION]", Short: "freshness of every asset, and why", ValidArgsFunction: a.completeSelection,
+		RunE: func(_ *cobra.Command, args []string) error { return a.status(selection(args, selects), exitCode) },
+	}
+	c.Flags().BoolVar(&exitCode, "exit-code", false, "exit 3 when anything selected is not fresh")
+	c.Flags().StringArrayVarP(&selects, "select", "s", nil, "`SELECTION` of assets")
+	return c
+}
+
+func (a *app) status(selects []string, exitCode bool) error {
+	return a.with(engine.Options{}, func(e *engine.Engine, s *engine.Snapshot) error {
+		keys, err := selected(s, selects)
+		if err != nil {
+			return err
+		}
+		if a.json {
+			err = printJSON(a.Stdout, statusJSON(s, keys))
+		} else {
+			a.printStatus(s, keys)
+		}
+		if err != nil {
+			return err
+		}
+		code := exitDone
+		for _, key := range keys {
+			if status := s.Freshness.Status(key); exitCode && status != graph.Fresh && status != graph.External {
+				code = exitNotFresh
+			}
+		}
+		if broken(s) {
+			code = exitFailed
+		}
+		if !s.Workspace.Trusted {
+			code = exitNotTrusted
+		}
+		return done(code)
+	})
+}
+
+func (a *app) printStatus(s *engine.Snapshot, keys []graph.Key) {
+	now := time.Now()
+	counts := map[graph.Status]int{}
+	t := table{right: []bool{false, false, false, true, true, true}}
+	for _, key := range keys {
+		asset, _ := s.Graph.Asset(key)
+		state := s.Assets[key]
+		status := s.Freshness.Status(key)
+		counts[status]++
+		made, rows, ms := "-", "-", "-"
+		if r := state.Stored.Record; r != nil {
+			made, rows = age(r.At, now), count(r.Rows)
+			if r.Took > 0 {
+				ms = took(r.Took.Milliseconds())
+			}
+		}
+		if status == graph.External {
+			made, rows, ms = "", "", ""
+		}
+		text := ""
+		if reasons := s.Freshness.Reasons(key); len(reasons) > 0 {
+			text = safe(reasons[0].Text)
+			if len(reasons) > 1 {
+				text += fmt.Sprintf(" (+%d)", len(reasons)-1)
+			}
+		}
+		if state.Word == "failed" {
+			text = "last run failed: " + safe(state.Stored.Last.Error)
+		}
+		glyph := state.Word
+		t.add(a.look.mark(glyph)+" "+safe(key.String()), a.look.paint(dim, safe(asset.Location)), a.look.word(state.Word), made, rows, ms, a.look.paint(dim, text))
+	}
+	t.print(a.Stdout, "")
+	for _, l := range s.Locations {
+		if l.State == "broken" {
+			a.printBroken(l)
+		}
+	}
+	if !a.quiet {
+		fmt.Fprintf(a.Stdout, "\n%s   %s\n", plural(len(keys), "asset"), a.look.counts(counts))
+		fmt.Fprintf(a.Stdout, "%s\n", a.look.paint(dim, "storage "+safe(s.Workspace.Storage)))
+	}
+}
+
+// printBroken prints why a location does not load: place and compiler's words first.
+func (a *app) printBroken(l engine.Location) {
+	place := ""
+	if l.Error.File != "" {
+		place = fmt.Sprintf("%s:%d: ", l.Error.File, max(1, l.Error.Line))
+	}
+	kept := ""
+	if l.LastGood {
+		kept = "; its last good graph stays"
+	}
+	fmt.Fprintf(a.Stdout, "\n%s\n%s code location %s does not load%s\n", safe(place+l.Error.Message), a.look.mark("broken"), safe(l.Name), kept)
+	if l.Error.Trace != "" && (a.verbose > 0 || strings.Count(l.Error.Trace, "\n") < 12) {
+		for line := range strings.SplitSeq(strings.TrimRight(l.Error.Trace, "\n"), "\n") {
+			fmt.Fprintf(a.Stdout, "    %s\n", a.look.paint(dim, safe(line)))
+		}
+	}
+}
+
+func (a *app) listCommand() *cobra.Command {
+	var selects []string
+	c := &cobra.Command{
+		Use: "list [SELECTION]", Short: "asset keys, one a line", ValidArgsFunction: a.completeSelection,
+		RunE: func(_ *cobra.Command, args []string) error {
+			return a.with(engine.Options{}, func(_ *engine.Engine, s *engine.Snapshot) error {
+				keys, err := selected(s, selection(args, selects))
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return printJSON(a.Stdout, map[string]any{"format": 1, "assets": keys})
+				}
+				for _, key := range keys {
+					fmt.Fprintln(a.Stdout, key)
+				}
+				return nil
+			})
+		},
+	}
+	c.Flags().StringArrayVarP(&selects, "select", "s", nil, "`SELECTION` of assets")
+	return c
+}
+
+func (a *app) pathCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "path ASSET", Short: "the file with an asset's newest data", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeAsset,
+		RunE: func(_ *cobra.Command, args []string) error {
+			k, err := key(args[0])
+			if err != nil {
+				return err
+			}
+			return a.with(engine.Options{}, func(e *engine.Engine, s *engine.Snapshot) error {
+				if _, err := e.Versions(a.ctx, k); err != nil {
+					return err
+				}
+				path := e.Path(k)
+				if a.json {
+					return printJSON(a.Stdout, map[string]any{"format": 1, "asset": k, "path": path})
+				}
+				fmt.Fprintln(a.Stdout, safe(path))
+				return nil
+			})
+		},
+	}
+}
+
+func (a *app) whyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "why ASSET", Short: "the chain from an asset to what made it stale", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeAsset,
+		RunE: func(_ *cobra.Command, args []string) error {
+			k, err := key(args[0])
+			if err != nil {
+				return err
+			}
+			return a.with(engine.Options{}, func(e *engine.Engine, s *engine.Snapshot) error {
+				status, chains, err := e.Why(a.ctx, k)
+				if err != nil {
+					return err
+				}
+				if a.json {
+					if chains == nil {
+						chains = [][]graph.Reason{}
+					}
+					return printJSON(a.Stdout, map[string]any{"format": 1, "asset": k, "status": status, "chains": chains})
+				}
+				a.printWhy(s, k, status, chains)
+				return nil
+			})
+		},
+	}
+}
+
+func (a *app) printWhy(s *engine.Snapshot, k graph.Key, status graph.Status, chains [][]graph.Reason) {
+	fmt.Fprintf(a.Stdout, "%s %s is %s\n", a.look.mark(status.String()), a.look.paint(bold, safe(k.String())), a.look.word(status.String()))
+	arrow := "└ "
+	if a.look.ascii {
+		arrow = "` "
+	}
+	for _, chain := range chains {
+		for depth, r := range chain {
+			place := ""
+			if r.File != "" {
+				place = fmt.Sprintf("  %s:%d", r.File, r.Line)
+				if strings.Contains(r.Text, place[2:]) {
+					place = ""
+				}
+			}
+			indent := strings.Repeat("  ", depth)
+			fmt.Fprintf(a.Stdout, "  %s%s%s%s\n", indent, a.look.paint(dim, arrow), safe(r.Text), a.look.paint(cyan, safe(place)))
+			for _, line := range r.Diff {
+				colour := green
+				if strings.HasPrefix(line, "-") {
+					colour = red
+				}
+				fmt.Fprintf(a.Stdout, "  %s    %s\n", indent, a.look.paint(colour, safe(strings.ReplaceAll(line, "\t", "    "))))
+			}
+		}
+	}
+	if last := s.Assets[k].Stored.Last; last != nil && last.Error != "" {
+		fmt.Fprintf(a.Stdout, "  last run %s %s: %s\n", last.Run, a.look.word(last.State), safe(last.Error))
+	}
+}

@@ -1,0 +1,200 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/assetdev/assetdev/engine/event"
+	"github.com/assetdev/assetdev/graph"
+	"github.com/assetdev/assetdev/internal/diag"
+)
+
+// defaultBudget is how long a step may be forecast to take when auto-run starts it by itself.
+const defaultBudget = 10 * time.Second
+
+// keptAuto is what is remembered of auto-run per workspace.
+type keptAuto struct {
+	Mode      string `json:"mode"`
+	Selection string `json:"selection,omitempty"`
+}
+
+func (e *Engine) autoFile() string { return filepath.Join(e.state, "auto.json") }
+
+// firstAuto says how auto-run stands when the workspace is opened: as the options say, as it was left, as the settings say,
+// else on unless the storage is shared.
+func (e *Engine) firstAuto() Auto {
+	if !e.opts.Watch {
+		return Auto{Mode: "off"}
+	}
+	if a := e.opts.Auto; a != nil {
+		if a.Selection == "" {
+			return Auto{Mode: "all"}
+		}
+		return Auto{Mode: "selection", Selection: a.Selection}
+	}
+	var kept keptAuto
+	data, err := os.ReadFile(e.autoFile())
+	switch {
+	case err == nil:
+		if err := json.Unmarshal(data, &kept); err == nil && (kept.Mode == "off" || kept.Mode == "all" || kept.Mode == "selection") {
+			return Auto{Mode: kept.Mode, Selection: kept.Selection}
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		e.notice(diag.New("state", "%w", err))
+	}
+	switch settings := e.ws.Settings.AutoRun; {
+	case settings.Select == "off":
+		return Auto{Mode: "off"}
+	case settings.Select != "" && settings.Select != "all":
+		return Auto{Mode: "selection", Selection: settings.Select}
+	case e.ws.Settings.Shared:
+		return Auto{Mode: "off"}
+	}
+	return Auto{Mode: "all"}
+}
+
+func (e *Engine) setAuto(c SetAutoRun) error {
+	switch c.Mode {
+	case "off", "all":
+		c.Selection = ""
+	case "selection":
+		if _, err := graph.ParseSelection(c.Selection); err != nil {
+			return err
+		}
+	default:
+		return fmt.Errorf("auto-run is off, selection or all, not %q", c.Mode)
+	}
+	e.auto.Mode, e.auto.Selection = c.Mode, c.Selection
+	e.autoRun()
+	e.touch()
+	if err := os.MkdirAll(e.state, 0o700); err != nil {
+		return fmt.Errorf("remember auto-run: %w", err)
+	}
+	data, err := json.Marshal(keptAuto{c.Mode, c.Selection})
+	if err != nil {
+		return fmt.Errorf("remember auto-run: %w", err)
+	}
+	if err := os.WriteFile(e.autoFile(), data, 0o600); err != nil {
+		return fmt.Errorf("remember auto-run: %w", err)
+	}
+	return nil
+}
+
+// policy returns what auto-run may start now.
+func (e *Engine) policy() autoPolicy {
+	p := autoPolicy{selected: map[graph.Key]bool{}, budget: defaultBudget, outside: e.ws.Settings.AutoRun.Outside}
+	if e.ws.Settings.AutoRun.Budget > 0 {
+		p.budget = e.ws.Settings.AutoRun.Budget
+	}
+	if a := e.opts.Auto; a != nil {
+		p.budget, p.catchUp = a.Budget, a.CatchUp
+	}
+	switch e.auto.Mode {
+	case "all":
+		for _, key := range e.graph.Keys() {
+			p.selected[key] = true
+		}
+	case "selection":
+		sel, err := graph.ParseSelection(e.auto.Selection)
+		if err != nil {
+			return p
+		}
+		keys, err := graph.Select(e.graph, e.judge(), sel)
+		if err != nil {
+			return p
+		}
+		for _, key := range keys {
+			p.selected[key] = true
+		}
+	}
+	return p
+}
+
+// autoRun starts what saves made stale and the policy allows, and says of the rest why it waits. While a run is active it
+// waits for its end.
+func (e *Engine) autoRun() {
+	e.auto.Waiting = nil
+	if e.auto.Mode == "off" || !e.grant.Valid() {
+		e.waits(nil)
+		clear(e.autoMade)
+		return
+	}
+	if e.run != nil || e.anyLoading() {
+		return
+	}
+	fresh := e.judge()
+	policy := e.policy()
+	var made []graph.Key
+	for _, key := range e.graph.Keys() {
+		status := fresh.Status(key)
+		needed := status == graph.Stale || status == graph.Missing || status == graph.Overdue
+		if needed && (e.autoMade[key] || policy.catchUp) {
+			made = append(made, key)
+		}
+	}
+	stale := func(key graph.Key) bool {
+		s := fresh.Status(key)
+		return s == graph.Stale || s == graph.Missing || s == graph.Overdue
+	}
+	start, waiting := policy.decide(e.graph, made, stale, func(key graph.Key) autoInput {
+		asset, _ := e.graph.Asset(key)
+		stored := e.stored[key]
+		return autoInput{asset: asset, stored: stored, forecastMS: e.forecast(key), code: asset.Code.Version, inputs: e.inputVersions(asset)}
+	})
+	for key := range e.autoMade {
+		if waiting[key] == "" {
+			delete(e.autoMade, key)
+		}
+	}
+	e.waits(waiting)
+	if len(start) == 0 {
+		return
+	}
+	if _, err := e.materialize(Materialize{Keys: start, By: "auto", Confirmed: true}); err != nil {
+		e.notice(diag.New("auto", "auto-run: %w", err))
+	}
+}
+
+// waits tells which assets auto-run does not start, and why.
+func (e *Engine) waits(waiting map[graph.Key]string) {
+	e.auto.Waiting = nil
+	for _, key := range e.graph.Keys() {
+		why, ok := waiting[key]
+		if !ok {
+			continue
+		}
+		e.auto.Waiting = append(e.auto.Waiting, key)
+		if e.autoWhy[key] != why {
+			e.emit(event.Event{Kind: event.KindWaiting, Asset: &key, Text: why})
+		}
+	}
+	e.autoWhy = waiting
+}
+
+// forecast returns how long an asset's step takes, in ms, -1 when unknown.
+func (e *Engine) forecast(key graph.Key) int64 {
+	if ms, ok := e.remembered[key].Forecast(); ok {
+		return ms
+	}
+	if r := e.stored[key].Record; r != nil && r.Took > 0 {
+		return r.Took.Milliseconds()
+	}
+	return -1
+}
+
+// inputVersions returns the data versions that an asset would read now.
+func (e *Engine) inputVersions(asset graph.Asset) map[graph.Key]string {
+	versions := make(map[graph.Key]string, len(asset.Deps))
+	for _, dep := range asset.Deps {
+		versions[dep] = ""
+		if r := e.stored[dep].Record; r != nil {
+			versions[dep] = r.DataVersion
+		}
+	}
+	return versions
+}

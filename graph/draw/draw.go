@@ -1,0 +1,176 @@
+// Package draw paints a graph as text: the rails of the list view, and what other tools read. Pure, and without colour:
+// who prints adds it.
+package draw
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/assetdev/assetdev/graph"
+	"github.com/assetdev/assetdev/graph/layout"
+)
+
+// MaxLanes is how many lanes the list draws beside each other.
+const MaxLanes = 12
+
+// A Line is one row of the list: its rails, padded to one width for all lines, and its asset.
+type Line struct {
+	Key    graph.Key
+	Rails  string
+	Hidden int // lanes that are not drawn for want of place
+}
+
+// List paints the visible assets, one a line, in the given order, which should be the graph's.
+func List(g *graph.Graph, visible []graph.Key, ascii bool) []Line {
+	rows := layout.Rails(g, visible, MaxLanes)
+	width := 0
+	for _, row := range rows {
+		width = max(width, len(row.Cells))
+	}
+	lines := make([]Line, len(rows))
+	for i, row := range rows {
+		lines[i] = Line{Key: row.Key, Rails: Rails(row, width, ascii), Hidden: row.Hidden}
+	}
+	return lines
+}
+
+// Rails paints one row in 2×width−1 characters: a cell, and the line to the next one.
+func Rails(row layout.Row, width int, ascii bool) string {
+	var b strings.Builder
+	for column := range width {
+		var c layout.Cell
+		if column < len(row.Cells) {
+			c = row.Cells[column]
+		}
+		b.WriteRune(Glyph(c, ascii))
+		if column == width-1 {
+			break
+		}
+		switch {
+		case !c.Right:
+			b.WriteByte(' ')
+		case ascii:
+			b.WriteByte('-')
+		case c.Cross && !c.Over:
+			b.WriteRune('━')
+		default:
+			b.WriteRune('─')
+		}
+	}
+	return b.String()
+}
+
+// glyphs holds the box-drawing character of each set of directions: up 8, down 4, left 2, right 1.
+var glyphs = [2][16]rune{
+	{' ', '╶', '╴', '─', '╷', '╭', '╮', '┬', '╵', '╰', '╯', '┴', '│', '├', '┤', '┼'},
+	{' ', '╺', '╸', '━', '╻', '┏', '┓', '┳', '╹', '┗', '┛', '┻', '┃', '┣', '┫', '╋'},
+}
+
+var asciiGlyphs = [16]rune{' ', '-', '-', '-', '|', '.', '.', '+', '|', '\'', '\'', '+', '|', '+', '+', '+'}
+
+// Glyph returns the character of one cell. Edges between two code locations are drawn heavier. A node is a bullet.
+func Glyph(c layout.Cell, ascii bool) rune {
+	if c.Node {
+		if ascii {
+			return '*'
+		}
+		return '●'
+	}
+	if c.Over {
+		// A vertical line passes over a horizontal one without touching it.
+		switch {
+		case ascii:
+			return '|'
+		case c.Cross:
+			return '┃'
+		}
+		return '│'
+	}
+	set := 0
+	for i, on := range [4]bool{c.Right, c.Left, c.Down, c.Up} {
+		if on {
+			set |= 1 << i
+		}
+	}
+	switch {
+	case ascii:
+		return asciiGlyphs[set]
+	case c.Cross:
+		return glyphs[1][set]
+	}
+	return glyphs[0][set]
+}
+
+// Dot writes the visible assets for Graphviz, a cluster per code location.
+func Dot(g *graph.Graph, visible []graph.Key) string {
+	var b strings.Builder
+	b.WriteString("digraph assets {\n  rankdir=LR;\n  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n")
+	each(g, visible, func(i int, location string, keys []graph.Key) {
+		fmt.Fprintf(&b, "  subgraph cluster_%d {\n    label=%s;\n", i, quoted(location))
+		for _, key := range keys {
+			fmt.Fprintf(&b, "    %s;\n", quoted(key.String()))
+		}
+		b.WriteString("  }\n")
+	})
+	edges(g, visible, func(from, to graph.Key) { fmt.Fprintf(&b, "  %s -> %s;\n", quoted(from.String()), quoted(to.String())) })
+	b.WriteString("}\n")
+	return b.String()
+}
+
+// Mermaid writes the visible assets as a Mermaid flowchart, a subgraph per code location.
+func Mermaid(g *graph.Graph, visible []graph.Key) string {
+	var b strings.Builder
+	b.WriteString("flowchart LR\n")
+	ids := map[graph.Key]int{}
+	for i, key := range visible {
+		ids[key] = i
+	}
+	label := strings.NewReplacer(`"`, "#quot;", "\n", " ")
+	each(g, visible, func(i int, location string, keys []graph.Key) {
+		fmt.Fprintf(&b, "  subgraph location%d[\"%s\"]\n", i, label.Replace(location))
+		for _, key := range keys {
+			fmt.Fprintf(&b, "    a%d[\"%s\"]\n", ids[key], label.Replace(key.String()))
+		}
+		b.WriteString("  end\n")
+	})
+	edges(g, visible, func(from, to graph.Key) { fmt.Fprintf(&b, "  a%d --> a%d\n", ids[from], ids[to]) })
+	return b.String()
+}
+
+// each calls f with the visible keys of each location, in the order of the graph's locations, external assets last.
+func each(g *graph.Graph, visible []graph.Key, f func(i int, location string, keys []graph.Key)) {
+	by := map[string][]graph.Key{}
+	for _, key := range visible {
+		asset, _ := g.Asset(key)
+		by[asset.Location] = append(by[asset.Location], key)
+	}
+	n := 0
+	for _, location := range append(g.Locations(), "") {
+		if keys := by[location]; len(keys) > 0 {
+			if location == "" {
+				location = "external"
+			}
+			f(n, location, keys)
+			n++
+		}
+	}
+}
+
+func edges(g *graph.Graph, visible []graph.Key, f func(from, to graph.Key)) {
+	in := make(map[graph.Key]bool, len(visible))
+	for _, key := range visible {
+		in[key] = true
+	}
+	for _, key := range visible {
+		for _, up := range g.Upstreams(key) {
+			if in[up] {
+				f(up, key)
+			}
+		}
+	}
+}
+
+// quoted writes a DOT string: only the quote and the backslash have a meaning in it.
+func quoted(text string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(text) + `"`
+}

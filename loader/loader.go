@@ -1,0 +1,488 @@
+// Package loader turns a workspace into definitions and keeps them current: the code locations, what they define, and the
+// code version of each asset.
+//
+// The nouns: a [Loader] holds the code locations of one workspace; a [State] is what it knows of one of them. What was known
+// when assetdev last ran is the stored graph, a file in the state folder: with it a screen shows the whole graph before any
+// location answered, and a location whose files did not change is not asked at all.
+//
+// Invariants:
+//
+//	(a) Before [Loader.Trust] nothing of the workspace is executed and no file of a location is read.
+//	(b) A location that does not load keeps its last good definitions, marked so, and takes no other location with it.
+//	(c) A State is immutable; every method may be called from any goroutine.
+//
+// Deliberately absent: freshness, plans, runs.
+package loader
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/assetdev/assetdev/graph"
+	"github.com/assetdev/assetdev/internal/diag"
+	"github.com/assetdev/assetdev/internal/trust"
+	"github.com/assetdev/assetdev/internal/wire"
+	"github.com/assetdev/assetdev/loader/codeversion"
+	"github.com/assetdev/assetdev/loader/location"
+	"github.com/assetdev/assetdev/loader/workspace"
+)
+
+// Options say where a Loader keeps things.
+type Options struct {
+	StateDir string   // for the stored graph; made when first written
+	CacheDir string   // for built programs, outside the repositories
+	Environ  []string // environment of the steps; nil is this process's
+}
+
+// A State is what is known of one code location.
+type State struct {
+	Name, Kind, Dir string
+	Note            string // which path rule was used
+	Loaded          bool   // Assets are what the code defines now
+	LastGood        bool   // Assets are those of an earlier load
+	Assets          []graph.Asset
+	Problems        []string // wrong declarations; the other assets count
+	Err             *location.Error
+	Took            time.Duration
+	Environment     location.Environment
+}
+
+// A Loader holds the code locations of one workspace.
+type Loader struct {
+	ws    *workspace.Workspace
+	opts  Options
+	names []string
+	units map[string]*unit
+
+	saving sync.Mutex
+}
+
+// A unit is one code location. mu guards everything below it.
+type unit struct {
+	entry workspace.Location
+
+	mu      sync.Mutex // held while the location is asked: calls for one location queue
+	open    opened
+	openErr error
+	grant   trust.Grant
+	kept    keptLocation // what the stored graph holds of it
+	now     sync.Mutex   // guards state alone
+	state   State
+}
+
+// opened is a location with what the loader needs beside the contract.
+type opened interface {
+	location.Location
+	// Stamp changes whenever a file or tool that the location's meaning hangs on may have changed; it reads no content. ok is
+	// false when a change just now could have been missed.
+	Stamp(ctx context.Context) (stamp string, ok bool)
+}
+
+// A keptLocation is a location in the stored graph.
+type keptLocation struct {
+	Kind        string                      `json:"kind"`
+	Stamp       string                      `json:"stamp,omitempty"`
+	Entry       string                      `json:"entry,omitempty"` // code version of the entry point
+	Assets      []wire.Asset                `json:"assets"`
+	Versions    map[string]location.Version `json:"versions"`
+	Problems    []string                    `json:"problems,omitempty"`
+	Environment location.Environment        `json:"environment"`
+	TookMS      int64                       `json:"took_ms"`
+}
+
+// keptFormat is the number of the stored graph's format. Another number is ignored: the file is disposable.
+const keptFormat = 1
+
+type keptGraph struct {
+	Format    int                     `json:"format"`
+	Locations map[string]keptLocation `json:"locations"`
+}
+
+// Open reads the stored graph. It executes nothing and reads no file of a location. A stored graph that cannot be understood
+// is as good as none.
+func Open(ws *workspace.Workspace, opts Options) *Loader {
+	l := &Loader{ws: ws, opts: opts, units: map[string]*unit{}}
+	kept := l.readKept()
+	for _, entry := range ws.Locations {
+		u := &unit{entry: entry}
+		if k, ok := kept.Locations[entry.Name]; ok && k.Kind == string(entry.Kind) {
+			u.kept = k
+		}
+		u.state = l.fromKept(u)
+		l.names = append(l.names, entry.Name)
+		l.units[entry.Name] = u
+	}
+	return l
+}
+
+func (l *Loader) fromKept(u *unit) State {
+	s := State{Name: u.entry.Name, Kind: string(u.entry.Kind), Dir: u.entry.WorkingDirectory, Note: u.entry.PathRule, Environment: u.kept.Environment}
+	if u.entry.Broken != "" {
+		s.Err = &location.Error{Message: u.entry.Broken, File: l.relative(l.ws.File), Line: u.entry.Pos.Line}
+		return s
+	}
+	s.Assets, s.Problems = l.assets(u.entry.Name, u.kept.Assets, u.kept.Versions)
+	s.Problems = append(s.Problems, u.kept.Problems...)
+	s.LastGood = u.kept.Assets != nil
+	return s
+}
+
+func (l *Loader) keptFile() string { return filepath.Join(l.opts.StateDir, "graph.json") }
+
+func (l *Loader) readKept() keptGraph {
+	var kept keptGraph
+	data, err := os.ReadFile(l.keptFile())
+	if err != nil || json.Unmarshal(data, &kept) != nil || kept.Format != keptFormat {
+		return keptGraph{}
+	}
+	return kept
+}
+
+// Save writes the stored graph.
+func (l *Loader) Save() error {
+	l.saving.Lock()
+	defer l.saving.Unlock()
+	kept := keptGraph{keptFormat, map[string]keptLocation{}}
+	for name, u := range l.units {
+		u.now.Lock()
+		if u.kept.Assets != nil {
+			kept.Locations[name] = u.kept
+		}
+		u.now.Unlock()
+	}
+	data, err := json.Marshal(kept)
+	if err != nil {
+		return fmt.Errorf("store the graph: %w", err)
+	}
+	if old, err := os.ReadFile(l.keptFile()); err == nil && string(old) == string(data) {
+		return nil
+	}
+	if err := os.MkdirAll(l.opts.StateDir, 0o700); err != nil {
+		return fmt.Errorf("store the graph: %w", err)
+	}
+	temporary := fmt.Sprintf("%s.%d", l.keptFile(), os.Getpid())
+	if err := os.WriteFile(temporary, data, 0o600); err != nil {
+		return fmt.Errorf("store the graph: %w", err)
+	}
+	if err := os.Rename(temporary, l.keptFile()); err != nil {
+		return errors.Join(fmt.Errorf("store the graph: %w", err), os.Remove(temporary))
+	}
+	return nil
+}
+
+// Names returns the names of the locations, in the workspace's order.
+func (l *Loader) Names() []string { return l.names }
+
+// State returns what is known of a location now.
+func (l *Loader) State(name string) State {
+	u := l.units[name]
+	u.now.Lock()
+	defer u.now.Unlock()
+	return u.state
+}
+
+// Trust permits the loader to execute the locations' code. Nothing is executed yet.
+func (l *Loader) Trust(grant trust.Grant) {
+	for _, name := range l.names {
+		u := l.units[name]
+		u.mu.Lock()
+		if !u.grant.Valid() {
+			u.grant = grant
+			if u.entry.Broken == "" {
+				u.open, u.openErr = l.openLocation(u.entry, grant)
+			}
+		}
+		u.mu.Unlock()
+	}
+}
+
+// errNotTrusted is what a location answers before Trust.
+var errNotTrusted = &location.Error{Message: "the workspace is not trusted, so its code is not run"}
+
+// use returns the open location with its lock held; the caller unlocks.
+func (u *unit) use() (opened, *location.Error) {
+	switch {
+	case u.entry.Broken != "":
+		return nil, &location.Error{Message: u.entry.Broken}
+	case !u.grant.Valid():
+		return nil, errNotTrusted
+	case u.openErr != nil:
+		return nil, asError(u.openErr)
+	}
+	return u.open, nil
+}
+
+func asError(err error) *location.Error {
+	if e, ok := errors.AsType[*location.Error](err); ok {
+		return e
+	}
+	e := &location.Error{Message: err.Error()}
+	if d, ok := errors.AsType[*diag.Error](err); ok {
+		e.File, e.Line = d.Pos.File, d.Pos.Line
+	}
+	return e
+}
+
+// A Depth says how far Refresh goes.
+type Depth uint8
+
+// The depths of a Refresh.
+const (
+	// Static reads files and runs nothing: new code versions of the definitions that are known.
+	Static Depth = iota
+	// IfNeeded goes on to ask the location when its entry point changed or nothing is known of it.
+	IfNeeded
+	// Always asks the location.
+	Always
+)
+
+// A Refreshed is the outcome of a Refresh.
+type Refreshed struct {
+	State State
+	// Ask says that the definitions may have changed: only asking the location tells.
+	Ask bool
+	// Same says that no code version and no definition changed.
+	Same bool
+}
+
+// Refresh brings what is known of a location up to date. A location that fails keeps its definitions; the State says so.
+// Calls for one location wait for each other.
+func (l *Loader) Refresh(ctx context.Context, name string, depth Depth) Refreshed {
+	u := l.units[name]
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	began := time.Now()
+	loc, bad := u.use()
+	if bad != nil {
+		return l.fail(u, bad)
+	}
+	before := l.State(name)
+	stamp, sure := loc.Stamp(ctx)
+	if depth != Always && sure && stamp != "" && stamp+l.variables(u.kept.Versions) == u.kept.Stamp && u.kept.Assets != nil && before.Err == nil {
+		// Nothing was touched since the stored graph was written.
+		s := before
+		s.Loaded, s.LastGood = true, false
+		s.Took = time.Duration(u.kept.TookMS) * time.Millisecond
+		u.set(s)
+		return Refreshed{State: s, Same: true}
+	}
+	versions, err := loc.CodeVersions(ctx, u.kept.Assets)
+	if err != nil {
+		return l.fail(u, asError(err))
+	}
+	entry := versions[""].Code.Version
+	ask := u.kept.Assets == nil || entry == "" || entry != u.kept.Entry || before.Err != nil
+	if depth == Static && ask {
+		if u.kept.Assets == nil {
+			return Refreshed{State: before, Ask: true}
+		}
+		// Show what is known to be stale now, without waiting for the location.
+		s := before
+		s.Assets, _ = l.assets(name, u.kept.Assets, versions)
+		u.set(s)
+		return Refreshed{State: s, Ask: true}
+	}
+	kept := u.kept
+	if ask || depth == Always {
+		said, err := loc.Describe(ctx)
+		if err != nil {
+			if ctx.Err() != nil {
+				return Refreshed{State: before}
+			}
+			return l.fail(u, asError(err))
+		}
+		kept = keptLocation{Kind: string(u.entry.Kind), Assets: said.Assets, Environment: loc.Environment()}
+		if kept.Assets == nil {
+			kept.Assets = []wire.Asset{}
+		}
+		for _, p := range said.Problems {
+			text := p.Message
+			if p.File != "" {
+				text = fmt.Sprintf("%s:%d: %s", l.relative(p.File), p.Line, p.Message)
+			}
+			kept.Problems = append(kept.Problems, text)
+		}
+		if versions, err = loc.CodeVersions(ctx, said.Assets); err != nil {
+			return l.fail(u, asError(err))
+		}
+		kept.TookMS = time.Since(began).Milliseconds()
+	}
+	kept.Versions, kept.Entry, kept.Stamp = versions, versions[""].Code.Version, ""
+	if after, ok := loc.Stamp(ctx); ok && after == stamp {
+		kept.Stamp = stamp + l.variables(kept.Versions)
+	}
+	s := State{Name: name, Kind: before.Kind, Dir: before.Dir, Note: before.Note, Loaded: true, Environment: kept.Environment, Took: time.Since(began)}
+	s.Assets, s.Problems = l.assets(name, kept.Assets, kept.Versions)
+	s.Problems = append(s.Problems, kept.Problems...)
+	u.now.Lock()
+	u.kept = kept
+	u.now.Unlock()
+	u.set(s)
+	return Refreshed{State: s, Same: before.Err == nil && sameAssets(before.Assets, s.Assets)}
+}
+
+// variables hashes the values of the environment variables that code versions name.
+func (l *Loader) variables(versions map[string]location.Version) string {
+	names := map[string]bool{}
+	for _, v := range versions {
+		for _, p := range v.Code.Parts {
+			if name, ok := strings.CutPrefix(p.Symbol, codeversion.VariablePrefix); ok && p.Kind == graph.PartEnvironment {
+				names[name] = true
+			}
+		}
+	}
+	h := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		value, ok := os.LookupEnv(name)
+		fmt.Fprintf(h, "%s=%t%q\x00", name, ok, value)
+	}
+	return "-" + hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+func sameAssets(a, b []graph.Asset) bool {
+	return slices.EqualFunc(a, b, func(x, y graph.Asset) bool {
+		return x.Key == y.Key && x.Code.Version == y.Code.Version && slices.Equal(x.Deps, y.Deps)
+	})
+}
+
+func (u *unit) set(s State) {
+	u.now.Lock()
+	defer u.now.Unlock()
+	u.state = s
+}
+
+// fail marks a location as broken and keeps its definitions.
+func (l *Loader) fail(u *unit, err *location.Error) Refreshed {
+	s := l.State(u.entry.Name)
+	e := *err
+	if e.File != "" && !filepath.IsAbs(e.File) && u.entry.Broken == "" {
+		e.File = filepath.Join(u.entry.WorkingDirectory, e.File)
+	}
+	e.File = l.relative(e.File)
+	s.Err, s.Loaded, s.LastGood = &e, false, len(s.Assets) > 0
+	s.Assets = slices.Clone(s.Assets)
+	for i := range s.Assets {
+		s.Assets[i].Stale = true
+	}
+	u.set(s)
+	return Refreshed{State: s}
+}
+
+// CodeVersion returns the code version of one asset as its files are now.
+func (l *Loader) CodeVersion(ctx context.Context, name string, key graph.Key) (graph.Code, error) {
+	u := l.units[name]
+	if u == nil {
+		return graph.Code{}, fmt.Errorf("no code location %q", name)
+	}
+	loc, said, err := u.asset(key)
+	if err != nil {
+		return graph.Code{}, err
+	}
+	versions, versionsErr := loc.CodeVersions(ctx, []wire.Asset{said})
+	if versionsErr != nil {
+		return graph.Code{}, versionsErr
+	}
+	return versions[said.Key].Code, nil
+}
+
+func (u *unit) asset(key graph.Key) (location.Location, wire.Asset, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	loc, bad := u.use()
+	if bad != nil {
+		return nil, wire.Asset{}, bad
+	}
+	i := slices.IndexFunc(u.kept.Assets, func(a wire.Asset) bool { return a.Key == key.Bare().String() })
+	if i < 0 {
+		return nil, wire.Asset{}, fmt.Errorf("code location %s does not define %s", u.entry.Name, key.Bare())
+	}
+	return loc, u.kept.Assets[i], nil
+}
+
+// Materialize runs the step of an asset in its location.
+func (l *Loader) Materialize(ctx context.Context, name string, request wire.Request, out location.Output) (location.Result, error) {
+	u := l.units[name]
+	if u == nil {
+		return location.Result{}, fmt.Errorf("no code location %q", name)
+	}
+	u.mu.Lock()
+	loc, bad := u.use()
+	u.mu.Unlock()
+	if bad != nil {
+		return location.Result{}, bad
+	}
+	return loc.Materialize(ctx, request, out)
+}
+
+// Inputs returns the keys that an asset reads by arguments; its further dependencies are order only.
+func (l *Loader) Inputs(name string, key graph.Key) []string {
+	u := l.units[name]
+	if u == nil {
+		return nil
+	}
+	u.now.Lock()
+	defer u.now.Unlock()
+	for _, a := range u.kept.Assets {
+		if a.Key == key.Bare().String() {
+			return a.Inputs
+		}
+	}
+	return nil
+}
+
+// Roots returns, by location, the folders and files whose change can change it.
+func (l *Loader) Roots() map[string][]string {
+	roots := map[string][]string{}
+	for name, u := range l.units {
+		u.mu.Lock()
+		if u.open != nil {
+			roots[name] = u.open.Files()
+		}
+		u.mu.Unlock()
+	}
+	return roots
+}
+
+// Affected returns the locations that one of the changed paths can change, in the workspace's order.
+func (l *Loader) Affected(paths []string) []string {
+	roots := l.Roots()
+	var names []string
+	for _, name := range l.names {
+		if slices.ContainsFunc(roots[name], func(root string) bool {
+			return slices.ContainsFunc(paths, func(path string) bool {
+				return path == root || strings.HasPrefix(path, root+string(filepath.Separator))
+			})
+		}) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Close ends everything that the locations still run, and waits for it.
+func (l *Loader) Close() error {
+	var problems []error
+	for _, name := range l.names {
+		u := l.units[name]
+		u.mu.Lock()
+		if u.open != nil {
+			problems = append(problems, u.open.Close())
+			u.open = nil
+			u.openErr = fs.ErrClosed
+		}
+		u.mu.Unlock()
+	}
+	return errors.Join(problems...)
+}
