@@ -1,0 +1,384 @@
+package tui
+
+// The one table of what keys do. Footer, help, palette, messages and personal keys all come from it.
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"github.com/assetdev/assetdev/engine"
+	"github.com/assetdev/assetdev/internal/diag"
+)
+
+// An Action is something that the user can do.
+type Action struct {
+	ID    string
+	Keys  []string // of Bubble Tea, with "space" for " "
+	Title string   // in help and palette: "materialize the asset and its stale upstreams"
+	Short string   // in the footer, "" never stands there
+	Where string   // "" everywhere, else only when the focus is on: list, preview, logs, code, history, run
+	Rank  int      // place in the footer, lowest first
+	// Enabled says why the action does nothing now, "" when it works. nil is always.
+	Enabled func(m *Model) string
+	Run     func(m *Model) tea.Cmd
+	// Sends names the engine's commands that the action leads to; a test compares them with the engine's list.
+	Sends []engine.Command
+	// Label replaces Short where it depends on the state.
+	Label func(m *Model) string
+}
+
+func (a *Action) hint(m *Model) string {
+	if a.Label != nil {
+		return a.Label(m)
+	}
+	return a.Short
+}
+
+func (a *Action) reason(m *Model) string {
+	if a.Enabled == nil {
+		return ""
+	}
+	return a.Enabled(m)
+}
+
+// where is the name of the part of the screen that has the focus.
+func (m *Model) where() string {
+	switch m.focus {
+	case PaneRun:
+		return "run"
+	case PaneDetail:
+		return strings.ToLower(tabNames[m.tab])
+	case PaneAssets, paneCount:
+	}
+	return "list"
+}
+
+// Actions is the table, in the order of the help. It never changes once the program runs.
+var Actions []*Action
+
+func init() { Actions = actionTable() } // not in the declaration: what actions do looks things up in the table
+
+func actionTable() []*Action {
+	return slices.Concat(workActions(), lookActions(), moveActions(), screenActions())
+}
+
+func workActions() []*Action {
+	return []*Action{
+		{
+			ID: "materialize", Keys: []string{"m"}, Title: "materialize the asset, or what is marked, and its stale upstreams", Short: "materialize", Rank: 10,
+			Enabled: needsAsset, Run: func(m *Model) tea.Cmd { return m.materialize(engine.Materialize{}) },
+			Sends: []engine.Command{engine.Materialize{}, engine.Confirm{}, engine.Dismiss{}},
+			Label: func(m *Model) string {
+				if n := len(m.marks); n > 0 {
+					return fmt.Sprintf("materialize %d marked", n)
+				}
+				return "materialize"
+			},
+		},
+		{
+			ID: "materialize-menu", Keys: []string{"M"}, Title: "materialize in another way: only this, + downstream, all stale, force, dry run, adopt", Short: "...", Rank: 11,
+			Enabled: needsAsset, Run: func(m *Model) tea.Cmd { m.overlay = newMenu(m); return nil },
+			Sends: []engine.Command{engine.Materialize{}, engine.Adopt{}},
+		},
+		{
+			ID: "cancel", Keys: []string{"x"}, Title: "cancel the run, or with the focus on it one step", Short: "cancel", Rank: 5,
+			Enabled: needsRun, Run: (*Model).cancelRun, Sends: []engine.Command{engine.Cancel{}},
+		},
+		{
+			ID: "retry", Keys: []string{"r"}, Title: "run the failed steps again, and what they held up", Short: "retry", Rank: 6,
+			Enabled: func(m *Model) string {
+				if reason := trusted(m); reason != "" {
+					return reason
+				}
+				r := m.snap.Run
+				switch {
+				case r == nil:
+					return "nothing has run yet"
+				case r.Active():
+					return "the run is still active"
+				case r.State == "succeeded":
+					return "the last run succeeded"
+				}
+				return ""
+			},
+			Run: func(m *Model) tea.Cmd { return m.do(engine.Retry{}) }, Sends: []engine.Command{engine.Retry{}},
+		},
+		{
+			ID: "reload", Keys: []string{"R"}, Title: "load all code locations anew", Rank: 60,
+			Enabled: trusted, Run: func(m *Model) tea.Cmd { return m.do(engine.Reload{}) }, Sends: []engine.Command{engine.Reload{}},
+		},
+		{
+			ID: "auto", Keys: []string{"a"}, Title: "auto-run: off, the asset with its upstreams, all", Rank: 61,
+			Enabled: trusted, Run: (*Model).cycleAuto, Sends: []engine.Command{engine.SetAutoRun{}},
+		},
+		{
+			ID: "mark", Keys: []string{"space"}, Title: "mark the asset; m then acts on what is marked", Where: "list", Rank: 62,
+			Enabled: needsAsset, Run: (*Model).mark,
+		},
+		{
+			ID: "mark-range", Keys: []string{"V"}, Title: "mark all from the last mark to here", Where: "list", Rank: 63,
+			Enabled: needsAsset, Run: (*Model).markRange,
+		},
+		{
+			ID: "trust", Title: "let assetdev execute this workspace's code", Short: "trust", Rank: 1,
+			Enabled: func(m *Model) string {
+				if !m.needsTrust() {
+					return "this workspace is trusted"
+				}
+				return ""
+			},
+			Run: func(m *Model) tea.Cmd { m.overlay = &trustOverlay{}; return nil }, Sends: []engine.Command{engine.Trust{}},
+		},
+		{
+			ID: "rollback", Keys: []string{"enter"}, Title: "make the kept version under the cursor the newest data", Short: "roll back", Where: "history", Rank: 8,
+			Enabled: func(m *Model) string {
+				if len(m.past.versions) == 0 {
+					return "there are no kept versions"
+				}
+				return trusted(m)
+			},
+			Run: (*Model).rollback, Sends: []engine.Command{engine.Rollback{}},
+		},
+	}
+}
+
+func lookActions() []*Action {
+	open := func(t tab) func(m *Model) tea.Cmd {
+		return func(m *Model) tea.Cmd { return m.openTab(t) }
+	}
+	return []*Action{
+		{ID: "preview", Keys: []string{"p"}, Title: "show the asset's rows", Short: "preview", Rank: 20, Enabled: needsAsset, Run: open(tabPreview)},
+		{ID: "why", Keys: []string{"w"}, Title: "show why the asset is not fresh, down to what changed", Short: "why", Rank: 21, Enabled: needsAsset, Run: open(tabWhy)},
+		{ID: "logs", Keys: []string{"L"}, Title: "show the log of the asset's last step", Short: "logs", Rank: 22, Enabled: needsAsset, Run: open(tabLogs)},
+		{ID: "about", Keys: []string{"d"}, Title: "show what the asset is", Rank: 64, Enabled: needsAsset, Run: open(tabAbout)},
+		{ID: "code", Keys: []string{"c"}, Title: "show the asset's code", Rank: 65, Enabled: needsAsset, Run: open(tabCode)},
+		{ID: "history", Keys: []string{"H"}, Title: "show the asset's kept versions and the workspace's runs", Rank: 66, Enabled: needsAsset, Run: open(tabHistory)},
+		{
+			ID: "edit", Keys: []string{"e"}, Title: "open the asset's code in the editor, at its line", Short: "edit", Rank: 23,
+			Enabled: func(m *Model) string {
+				key, ok := m.list.key()
+				if !ok {
+					return "there is no asset"
+				}
+				if m.asset(key).Source.File == "" {
+					return "it is not known where the asset is defined"
+				}
+				return ""
+			},
+			Run: (*Model).edit,
+		},
+		{ID: "copy", Keys: []string{"y"}, Title: "copy the cell, the log line, the code's place or the asset key", Rank: 30, Short: "copy", Where: "preview", Run: (*Model).copy},
+		{ID: "copy-key", Keys: []string{"y"}, Title: "copy the asset key", Where: "list", Rank: 67, Enabled: needsAsset, Run: (*Model).copy},
+		{ID: "copy-text", Keys: []string{"y"}, Title: "copy the line or place", Where: "text", Rank: 68, Enabled: needsAsset, Run: (*Model).copy},
+		{ID: "copy-row", Keys: []string{"Y"}, Title: "copy the row, its cells joined by tabs", Where: "preview", Rank: 31, Run: (*Model).copyRow},
+		{ID: "goto-row", Keys: []string{"ctrl+g"}, Title: "go to a row by its number", Where: "preview", Short: "go to row", Rank: 32, Run: (*Model).gotoRow},
+		{ID: "follow", Keys: []string{"F"}, Title: "follow the end of the log, or stand still", Where: "logs", Short: "follow", Rank: 33, Run: func(m *Model) tea.Cmd {
+			m.logs.view.SetFollow(!m.logs.view.Following())
+			return nil
+		}},
+	}
+}
+
+func moveActions() []*Action {
+	move := func(lines, columns int) func(m *Model) tea.Cmd {
+		return func(m *Model) tea.Cmd { return m.move(lines, columns) }
+	}
+	pages := func(n, of int) func(m *Model) tea.Cmd {
+		return func(m *Model) tea.Cmd { return m.move(n*max(1, m.pageSize()/of), 0) }
+	}
+	return []*Action{
+		{ID: "down", Keys: []string{"j", "down"}, Title: "down", Run: move(1, 0)},
+		{ID: "up", Keys: []string{"k", "up"}, Title: "up", Run: move(-1, 0)},
+		{ID: "left", Keys: []string{"h", "left"}, Title: "left; in the list: to the first upstream", Run: move(0, -1)},
+		{ID: "right", Keys: []string{"l", "right"}, Title: "right; in the list: to the first downstream", Run: move(0, 1)},
+		{ID: "half-down", Keys: []string{"ctrl+d"}, Title: "half a page down", Run: pages(1, 2)},
+		{ID: "half-up", Keys: []string{"ctrl+u"}, Title: "half a page up", Run: pages(-1, 2)},
+		{ID: "page-down", Keys: []string{"pgdown", "ctrl+f"}, Title: "a page down", Run: pages(1, 1)},
+		{ID: "page-up", Keys: []string{"pgup", "ctrl+b"}, Title: "a page up", Run: pages(-1, 1)},
+		{ID: "top", Keys: []string{"g", "home"}, Title: "to the beginning", Run: func(m *Model) tea.Cmd { return m.jump(false) }},
+		{ID: "bottom", Keys: []string{"G", "end"}, Title: "to the end; in a log: follow it", Run: func(m *Model) tea.Cmd { return m.jump(true) }},
+		{ID: "next-match", Keys: []string{"n"}, Title: "next match; without a search the next asset that needs attention", Run: func(m *Model) tea.Cmd { return m.next(1) }},
+		{ID: "previous-match", Keys: []string{"N"}, Title: "previous match, or asset that needs attention", Run: func(m *Model) tea.Cmd { return m.next(-1) }},
+		{
+			ID: "return", Keys: []string{"ctrl+o"}, Title: "back to the asset before the last jump", Run: (*Model).comeBack,
+			Enabled: func(m *Model) string {
+				if len(m.visited) == 0 {
+					return "there was no jump yet"
+				}
+				return ""
+			},
+		},
+	}
+}
+
+func screenActions() []*Action {
+	return []*Action{
+		{ID: "open", Keys: []string{"enter"}, Title: "look closer: the detail, then the whole screen", Run: (*Model).open},
+		{ID: "back", Keys: []string{"esc"}, Title: "back: out of zoom, to the list, clear marks and filter", Run: (*Model).back},
+		{ID: "next-tab", Keys: []string{"]"}, Title: "next tab of the detail", Run: func(m *Model) tea.Cmd { return m.turn(1) }},
+		{ID: "previous-tab", Keys: []string{"["}, Title: "previous tab of the detail", Run: func(m *Model) tea.Cmd { return m.turn(-1) }},
+		{ID: "filter", Keys: []string{"/"}, Title: "filter the list by text or selection; in a log or code: search", Short: "filter", Rank: 40, Run: (*Model).ask4text, Label: func(m *Model) string {
+			if m.where() == "logs" || m.where() == "code" {
+				return "search"
+			}
+			return "filter"
+		}},
+		{ID: "palette", Keys: []string{":"}, Title: "all actions, assets and command lines", Short: "command", Rank: 41, Run: func(m *Model) tea.Cmd { m.overlay = newPalette(m); return nil }},
+		{ID: "next-pane", Keys: []string{"tab"}, Title: "next pane", Short: "pane", Rank: 43, Run: func(m *Model) tea.Cmd { return m.turnPane(1) }},
+		{ID: "previous-pane", Keys: []string{"shift+tab"}, Title: "previous pane", Run: func(m *Model) tea.Cmd { return m.turnPane(-1) }},
+		{ID: "pane-1", Keys: []string{"1"}, Title: "to the assets", Run: func(m *Model) tea.Cmd { return m.focusOn(PaneAssets) }},
+		{ID: "pane-2", Keys: []string{"2"}, Title: "to the detail", Run: func(m *Model) tea.Cmd { return m.focusOn(PaneDetail) }},
+		{ID: "pane-3", Keys: []string{"3"}, Title: "to the run", Enabled: func(m *Model) string {
+			if m.shownRun() == nil {
+				return "there is no run"
+			}
+			return ""
+		}, Run: func(m *Model) tea.Cmd { return m.focusOn(PaneRun) }},
+		{ID: "zoom", Keys: []string{"+", "="}, Title: "the pane alone on the screen, without borders at its sides", Short: "zoom", Rank: 44, Enabled: func(m *Model) string {
+			if m.zoom {
+				return "the pane is alone already"
+			}
+			return ""
+		}, Run: func(m *Model) tea.Cmd { m.zoom = true; return nil }},
+		{ID: "unzoom", Keys: []string{"_", "-"}, Title: "all panes again", Short: "restore", Rank: 3, Enabled: func(m *Model) string {
+			if !m.zoom {
+				return "no pane is alone"
+			}
+			return ""
+		}, Run: func(m *Model) tea.Cmd { m.zoom = false; return nil }},
+		{ID: "help", Keys: []string{"?"}, Title: "what the keys do now", Short: "help", Rank: 42, Run: func(m *Model) tea.Cmd { m.overlay = newHelp(m); return nil }},
+		{ID: "mouse", Keys: []string{"ctrl+t"}, Title: "mouse on or off; off lets the terminal select text", Run: (*Model).toggleMouse},
+		{ID: "redraw", Keys: []string{"ctrl+l"}, Title: "draw the screen anew", Run: func(*Model) tea.Cmd { return tea.ClearScreen }},
+		{ID: "suspend", Keys: []string{"ctrl+z"}, Title: "suspend; fg comes back", Run: func(*Model) tea.Cmd { return tea.Suspend }},
+		{ID: "theme-light", Title: "colours for a light terminal", Run: func(m *Model) tea.Cmd { m.setTheme("light"); return nil }},
+		{ID: "theme-dark", Title: "colours for a dark terminal", Run: func(m *Model) tea.Cmd { m.setTheme("dark"); return nil }},
+		{ID: "theme-auto", Title: "colours by what the terminal says", Run: func(m *Model) tea.Cmd { m.setTheme("auto"); return nil }},
+		{ID: "quit", Keys: []string{"q"}, Title: "close what is open, else quit", Short: "quit", Rank: 50, Run: (*Model).quit},
+	}
+}
+
+func needsAsset(m *Model) string {
+	if _, ok := m.list.key(); !ok && len(m.marks) == 0 {
+		return "there is no asset"
+	}
+	return ""
+}
+
+func trusted(m *Model) string {
+	if m.needsTrust() {
+		return "this workspace is not trusted yet; : trust asks again"
+	}
+	return ""
+}
+
+func needsRun(m *Model) string {
+	if !m.snap.Run.Active() {
+		return "nothing runs"
+	}
+	return ""
+}
+
+// keymap is what each key does.
+type keymap struct {
+	keys map[string][]string // action ID to keys
+	by   map[string][]*Action
+}
+
+// newKeymap applies personal keys to the table. Unknown IDs, and keys that two actions would share, are usage errors.
+func newKeymap(personal map[string]string) (keymap, error) {
+	k := keymap{keys: map[string][]string{}, by: map[string][]*Action{}}
+	ids := make([]string, 0, len(Actions))
+	for _, a := range Actions {
+		ids = append(ids, a.ID)
+		k.keys[a.ID] = a.Keys
+	}
+	for id, text := range personal {
+		if !slices.Contains(ids, id) {
+			e := diag.New("usage", "keys: %q is no action", id)
+			if near := diag.Nearest(id, ids); near != "" {
+				e = e.WithHint("did you mean %s?", near)
+			}
+			return k, e
+		}
+		k.keys[id] = strings.Fields(text)
+	}
+	for _, a := range Actions {
+		for _, key := range k.keys[a.ID] {
+			if key == "ctrl+c" {
+				return k, diag.New("usage", "keys: ctrl+c always quits and cannot be given to %s", a.ID)
+			}
+			for _, other := range k.by[key] {
+				_, mine := personal[a.ID]
+				_, theirs := personal[other.ID]
+				if other.Where == a.Where || (mine || theirs) && (other.Where == "" || a.Where == "") {
+					return k, diag.New("usage", "keys: %q is given to both %s and %s", key, other.ID, a.ID)
+				}
+			}
+			k.by[key] = append(k.by[key], a)
+		}
+	}
+	return k, nil
+}
+
+func (k keymap) first(id string) string {
+	if keys := k.keys[id]; len(keys) > 0 {
+		return keys[0]
+	}
+	return ""
+}
+
+// action returns what a key does where the focus is: what is meant for there, else what works everywhere.
+func (m *Model) action(key string) *Action {
+	where := m.where()
+	text := where == "about" || where == "why" || where == "logs" || where == "code" || where == "history" || where == "run"
+	var found *Action
+	for _, a := range m.keys.by[key] {
+		switch {
+		case a.Where == where:
+			return a
+		case a.Where == "text" && text:
+			found = a
+		case a.Where == "" && found == nil:
+			found = a
+		}
+	}
+	return found
+}
+
+// hints are the actions of the footer: what works now, most useful first.
+func (m *Model) hints() []*Action {
+	var out []*Action
+	for _, a := range Actions {
+		if a.hint(m) == "" || a.Rank == 0 || a.Where != "" && a.Where != m.where() || m.keys.first(a.ID) == "" || a.reason(m) != "" {
+			continue
+		}
+		out = append(out, a)
+	}
+	slices.SortStableFunc(out, func(a, b *Action) int { return a.Rank - b.Rank })
+	return out
+}
+
+func actionByID(id string) *Action {
+	for _, a := range Actions {
+		if a.ID == id {
+			return a
+		}
+	}
+	return nil
+}
+
+// keyName writes a key as the footer does.
+func keyName(key string) string {
+	switch key {
+	case "pgdown":
+		return "PgDn"
+	case "pgup":
+		return "PgUp"
+	case "shift+tab":
+		return "S-tab"
+	}
+	return key
+}

@@ -1,0 +1,179 @@
+package tui
+
+// Everything that is drawn is a []string of lines with an exact number of cells, put together from runs of plain text and
+// prebuilt SGR sequences. Only these functions measure and cut.
+
+import (
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+// cells returns how many cells s takes. s may hold escape sequences.
+func cells(s string) int {
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] >= 0x7f {
+			return ansi.StringWidth(s)
+		}
+	}
+	return len(s)
+}
+
+const spaces = "                                                                                                                                "
+
+// space returns n spaces.
+func space(n int) string {
+	if n <= 0 {
+		return ""
+	}
+	if n <= len(spaces) {
+		return spaces[:n]
+	}
+	return strings.Repeat(" ", n)
+}
+
+// clip returns s cut to at most w cells, with tail in place of what is lost.
+func clip(s string, w int, tail string) string {
+	if w <= 0 {
+		return ""
+	}
+	if cells(s) <= w {
+		return s
+	}
+	return ansi.Truncate(s, w, tail)
+}
+
+// clipLeft returns s cut to at most w cells from its beginning, as paths are.
+func clipLeft(s string, w int, head string) string {
+	if n := cells(s); n > w {
+		return ansi.TruncateLeft(s, n-w+cells(head), head)
+	}
+	return s
+}
+
+// fit returns s as exactly w cells.
+func fit(s string, w int, tail string) string {
+	s = clip(s, w, tail)
+	return s + space(w-cells(s))
+}
+
+// A line collects runs of text up to a width.
+type line struct {
+	b    strings.Builder
+	th   *Theme
+	w, n int
+	over Style // replaces every style: the selected row, that is reverse as a whole
+}
+
+func (th *Theme) line(w int) *line { return &line{th: th, w: w} }
+
+// put adds s in a style, cut at the end of the line.
+func (l *line) put(st Style, s string) *line {
+	if l.n >= l.w || s == "" {
+		return l
+	}
+	s = clip(s, l.w-l.n, l.th.G.Ellipsis)
+	l.n += cells(s)
+	if l.over != "" {
+		st = l.over
+	}
+	if st == "" {
+		l.b.WriteString(s)
+		return l
+	}
+	l.b.WriteString(string(st))
+	l.b.WriteString(s)
+	l.b.WriteString(reset)
+	return l
+}
+
+// raw adds s, that is styled and n cells wide, unless it does not fit.
+func (l *line) raw(s string, n int) *line {
+	if l.n+n <= l.w {
+		l.b.WriteString(s)
+		l.n += n
+	}
+	return l
+}
+
+// to adds spaces up to cell x.
+func (l *line) to(x int) *line {
+	return l.put("", space(min(x, l.w)-l.n))
+}
+
+// col adds s as a column of exactly n cells, and a gap of two.
+func (l *line) col(st Style, s string, n int, right bool) *line {
+	s = clip(s, n, l.th.G.Ellipsis)
+	gap := space(n - cells(s))
+	if right {
+		return l.put("", gap).put(st, s).put("", "  ")
+	}
+	return l.put(st, s).put("", gap+"  ")
+}
+
+// end returns the line, filled up to its width.
+func (l *line) end() string {
+	if l.n < l.w {
+		l.put("", space(l.w-l.n))
+	}
+	return l.b.String()
+}
+
+// wrap breaks text at spaces into lines of at most w cells, and long words where they must be.
+func wrap(text string, w int) []string {
+	var out []string
+	if w < 1 {
+		return nil
+	}
+	for paragraph := range strings.SplitSeq(text, "\n") {
+		current, n := "", 0
+		for word := range strings.FieldsSeq(paragraph) {
+			for cells(word) > w {
+				if n > 0 {
+					out, current, n = append(out, current), "", 0
+				}
+				part := ansi.Truncate(word, w, "")
+				if part == "" {
+					word = ""
+					break
+				}
+				out, word = append(out, part), word[len(part):]
+			}
+			switch ww := cells(word); {
+			case ww == 0:
+			case n == 0:
+				current, n = word, ww
+			case n+1+ww <= w:
+				current, n = current+" "+word, n+1+ww
+			default:
+				out, current, n = append(out, current), word, ww
+			}
+		}
+		out = append(out, current)
+	}
+	return out
+}
+
+// lay puts a box of lines, all bw cells wide, over the lines at x, y. All lines keep their width w.
+func lay(base, box []string, x, y, bw, w int) {
+	for i, row := range box {
+		at := y + i
+		if at < 0 || at >= len(base) {
+			continue
+		}
+		left := ansi.Truncate(base[at], x, "")
+		right := ansi.TruncateLeft(base[at], x+bw, "")
+		base[at] = left + reset + space(x-cells(left)) + row + space(w-x-bw-cells(right)) + right + reset
+	}
+}
+
+// trim makes lines exactly h, cutting or adding empty ones of w cells.
+func trim(lines []string, w, h int) []string {
+	if len(lines) > h {
+		return lines[:max(h, 0)]
+	}
+	for len(lines) < h {
+		lines = append(lines, space(w))
+	}
+	return lines
+}

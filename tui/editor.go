@@ -1,0 +1,97 @@
+package tui
+
+// How the user's editor is started: which one, and how it is told the line.
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"github.com/assetdev/assetdev/internal/child"
+)
+
+// edit opens the source of the asset in the user's editor; one with a window of its own does not take the screen.
+func (m *Model) edit() tea.Cmd {
+	key, _ := m.list.key()
+	src := m.asset(key).Source
+	argv, window := editorCommand(m.opts.Editor, m.opts.Getenv, m.file(src.File), src.Line)
+	cmd := child.Editor(argv, m.snap.Workspace.Dir)
+	if window {
+		return tea.Batch(m.say(calm, "opened "+clean(filepath.Base(src.File))+" in "+clean(filepath.Base(argv[0]))), func() tea.Msg { return editorMsg{cmd.Run()} })
+	}
+	return tea.ExecProcess(cmd, func(err error) tea.Msg { return editorMsg{err} })
+}
+
+// editorCommand returns how to open a file at a line: with the setting, else $VISUAL, $EDITOR, vi. window says that the editor
+// has a window of its own. Words of the setting may be quoted.
+func editorCommand(setting string, getenv func(string) string, file string, ln int) (argv []string, window bool) {
+	for _, s := range []string{setting, getenv("VISUAL"), getenv("EDITOR"), "vi"} {
+		if argv = shellWords(s); len(argv) > 0 {
+			break
+		}
+	}
+	name := strings.TrimSuffix(filepath.Base(argv[0]), ".exe")
+	place := file
+	if ln > 0 {
+		place += ":" + strconv.Itoa(ln)
+	}
+	switch {
+	case getenv("NVIM") != "" && (name == "nvim" || name == "vim" || name == "vi"):
+		return []string{"nvim", "--server", getenv("NVIM"), "--remote-tab", file}, true
+	case slices.Contains([]string{"code", "code-insiders", "codium", "cursor", "windsurf"}, name):
+		return append(argv, "-g", place), true
+	case slices.Contains([]string{"subl", "zed", "mate", "idea", "goland", "pycharm"}, name):
+		return append(argv, place), true
+	case slices.Contains([]string{"hx", "helix"}, name):
+		return append(argv, place), false
+	case ln > 0 && slices.Contains([]string{"vi", "vim", "nvim", "nano", "emacs", "emacsclient", "micro", "kak", "joe", "ne", "mg", "less"}, name):
+		return append(argv, "+"+strconv.Itoa(ln), file), false
+	}
+	return append(argv, file), false
+}
+
+// shellWords splits s at spaces outside of quotes, as far as shells agree on it.
+func shellWords(s string) []string {
+	var words []string
+	var word strings.Builder
+	in, any := rune(0), false
+	escaped := false
+	for _, r := range s {
+		switch {
+		case escaped:
+			word.WriteRune(r)
+			escaped = false
+		case r == '\\' && in != '\'':
+			escaped, any = true, true
+		case in != 0:
+			if r == in {
+				in = 0
+			} else {
+				word.WriteRune(r)
+			}
+		case r == '\'' || r == '"':
+			in, any = r, true
+		case r == ' ' || r == '\t':
+			if any || word.Len() > 0 {
+				words = append(words, word.String())
+				word.Reset()
+				any = false
+			}
+		default:
+			word.WriteRune(r)
+		}
+	}
+	if any || word.Len() > 0 {
+		words = append(words, word.String())
+	}
+	if len(words) > 0 && strings.HasPrefix(words[0], "~/") {
+		if home, err := os.UserHomeDir(); err == nil {
+			words[0] = filepath.Join(home, words[0][2:])
+		}
+	}
+	return words
+}

@@ -1,0 +1,480 @@
+package tui
+
+// The list: one row per asset with rails, in the order of the graph. Rows are projected when the graph or the filter changes
+// and never because a status did; what a row says is looked up while it is drawn, for the rows on the screen only.
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/assetdev/assetdev/engine/event"
+	"github.com/assetdev/assetdev/graph"
+)
+
+type listRow struct {
+	key      graph.Key // zero on a row that holds rails only
+	name     string
+	location string
+	external bool
+	pale     bool // last good definition of a location that does not load
+	rails    []rail
+}
+
+// A rail is one cell left of an asset's name.
+type rail struct {
+	text  string
+	node  bool
+	heavy bool
+}
+
+type listPane struct {
+	graph    *graph.Graph
+	rows     []listRow
+	at       []int // index into rows of each asset
+	cursor   int   // index into at
+	top      int   // first row on the screen
+	height   int
+	total    int // assets without the filter
+	filter   string
+	problem  string // why the filter is not understood
+	railsW   int
+	nameW    int
+	locW     int
+	seq      uint64
+	statuses map[graph.Key]rowStatus
+}
+
+// A rowStatus is the status column of one asset: the screen's one word and what it adds to it.
+type rowStatus struct {
+	word, detail string
+}
+
+func (p *listPane) key() (graph.Key, bool) {
+	if p.cursor < 0 || p.cursor >= len(p.at) {
+		return graph.Key{}, false
+	}
+	return p.rows[p.at[p.cursor]].key, true
+}
+
+// show puts the cursor on key and reports whether it is in the list.
+func (p *listPane) show(key graph.Key) bool {
+	for i, row := range p.at {
+		if p.rows[row].key == key {
+			p.cursor = i
+			p.scroll()
+			return true
+		}
+	}
+	return false
+}
+
+func (p *listPane) move(n int) {
+	p.cursor = max(0, min(p.cursor+n, len(p.at)-1))
+	p.scroll()
+}
+
+// scroll keeps the cursor on the screen, with some rows around it.
+func (p *listPane) scroll() {
+	if len(p.at) == 0 {
+		p.top = 0
+		return
+	}
+	row, around := p.at[max(0, min(p.cursor, len(p.at)-1))], min(2, max(0, p.height-1)/2)
+	if p.cursor == 0 {
+		row = 0
+	}
+	p.top = min(p.top, max(0, row-around))
+	p.top = max(p.top, row+around-p.height+1)
+	p.top = max(0, min(p.top, len(p.rows)-p.height))
+}
+
+// project makes the rows anew, keeping the cursor on its asset and that on its line of the screen.
+func (m *Model) project() {
+	p := &m.list
+	key, had := p.key()
+	line := 0
+	if had {
+		line = p.at[p.cursor] - p.top
+	}
+	g := m.snap.Graph
+	p.graph, p.rows, p.at, p.railsW, p.nameW, p.locW = g, nil, nil, 0, 0, 0
+	visible, problem := m.filtered(p.filter)
+	p.problem = problem
+	p.total = len(m.keysOfGraph())
+	for _, row := range m.railsOf(visible) {
+		p.railsW = max(p.railsW, len(row.rails))
+		if !row.key.IsZero() {
+			a, _ := g.Asset(row.key)
+			row.name, row.location, row.external, row.pale = clean(row.key.String()), clean(a.Location), g.IsExternal(row.key), a.Stale
+			p.nameW, p.locW = max(p.nameW, cells(row.name)), max(p.locW, cells(row.location))
+			p.at = append(p.at, len(p.rows))
+		}
+		p.rows = append(p.rows, row)
+	}
+	before := p.cursor
+	if had && p.show(key) {
+		p.top = p.at[p.cursor] - line
+	} else {
+		p.cursor = max(0, min(before, len(p.at)-1))
+	}
+	p.scroll()
+	m.dirty = true
+}
+
+func (m *Model) keysOfGraph() []graph.Key {
+	if m.snap.Graph == nil {
+		return nil
+	}
+	return m.snap.Graph.Keys()
+}
+
+// filtered returns the assets that a filter leaves, in the order of the graph. A filter with an operator that parses is a
+// selection; any other is text that a key holds, or else whose letters a key holds in this order.
+func (m *Model) filtered(filter string) (keys []graph.Key, problem string) {
+	all := m.keysOfGraph()
+	filter = strings.TrimSpace(filter)
+	if filter == "" {
+		return all, ""
+	}
+	if selectionLike(filter) {
+		set, err := m.selection(filter)
+		if err == nil {
+			return slices.DeleteFunc(slices.Clone(all), func(k graph.Key) bool { return !set[k] }), ""
+		}
+		problem = clean(err.Error())
+	}
+	low := strings.ToLower(filter)
+	for _, match := range []func(string) bool{
+		func(s string) bool { return strings.Contains(s, low) },
+		func(s string) bool { _, ok := fuzzy(low, s); return ok },
+	} {
+		for _, k := range all {
+			if match(strings.ToLower(k.String())) {
+				keys = append(keys, k)
+			}
+		}
+		if len(keys) > 0 {
+			return keys, ""
+		}
+	}
+	return nil, problem
+}
+
+func selectionLike(s string) bool {
+	if strings.ContainsAny(s, "+:*()\"") {
+		return true
+	}
+	for word := range strings.FieldsSeq(s) {
+		if word == "and" || word == "or" || word == "not" {
+			return true
+		}
+	}
+	return false
+}
+
+// status returns the word of an asset and why, computed once per snapshot.
+func (m *Model) status(key graph.Key) rowStatus {
+	if m.list.seq != m.snap.Seq || m.list.statuses == nil {
+		m.list.seq, m.list.statuses = m.snap.Seq, map[graph.Key]rowStatus{}
+	}
+	if s, ok := m.list.statuses[key]; ok {
+		return s
+	}
+	s := rowStatus{word: m.word(key)}
+	a := m.snap.Assets[key]
+	switch {
+	case a != nil && a.Step != nil && s.word == event.Running:
+		if f := a.Step.Fraction; f >= 0 {
+			s.detail = strconv.Itoa(int(min(1, f)*100)) + "%"
+		}
+	case s.word == "stale" || s.word == "unknown" || s.word == "missing":
+		s.detail = cause(m.reasons(key))
+	}
+	m.list.statuses[key] = s
+	return s
+}
+
+// word is the screen's one word for an asset.
+func (m *Model) word(key graph.Key) string {
+	if a := m.snap.Assets[key]; a != nil && a.Word != "" {
+		return a.Word
+	}
+	if m.snap.Freshness == nil {
+		return "unknown"
+	}
+	return m.snap.Freshness.Status(key).String()
+}
+
+func (m *Model) reasons(key graph.Key) []graph.Reason {
+	if m.snap.Freshness == nil {
+		return nil
+	}
+	return m.snap.Freshness.Reasons(key)
+}
+
+// cause is the strongest reason in one or two words.
+func cause(reasons []graph.Reason) string {
+	if len(reasons) == 0 {
+		return ""
+	}
+	switch reasons[0].Kind {
+	case graph.CodeChanged:
+		return "code"
+	case graph.DependencyAdded, graph.DependencyRemoved:
+		return "dependencies"
+	case graph.UpstreamNewData:
+		return "new data"
+	case graph.UpstreamStale, graph.UpstreamMissing:
+		return "upstream"
+	case graph.SourceChanged:
+		return "file"
+	case graph.EnvironmentChanged:
+		return "environment"
+	case graph.ChangedOutside:
+		return "changed outside"
+	case graph.ChangedDuringRun:
+		return "changed in run"
+	case graph.MadeElsewhere:
+		return "made elsewhere"
+	case graph.DataIsMissing:
+		return "data gone"
+	case graph.LocationBroken:
+		return "broken location"
+	case graph.StorageUnreachable:
+		return "no storage"
+	case graph.InCycle:
+		return "cycle"
+	case graph.NeverMaterialized, graph.IsOverdue, graph.Forced:
+	}
+	return ""
+}
+
+// columns are the widths of the list's columns, 0 for one that is not shown.
+type columns struct{ rails, name, location, status, age, rows, took int }
+
+func (p *listPane) columns(w int) columns {
+	c := columns{rails: max(1, min(p.railsW, w/4)), age: 4, rows: 5, took: 6}
+	room := w - 2 - c.rails - 1
+	least := min(max(p.nameW, 8), 22)
+	if w < 56 {
+		c.age, c.rows, c.took = 0, 0, 0
+		c.status = 10
+		c.name = max(6, min(p.nameW, room-c.status-2))
+		c.status = room - c.name - 2
+		return c
+	}
+	c.status, c.location = 16, min(p.locW, 16)
+	spare := func() int {
+		n := room - least - 2 - c.status
+		for _, column := range []int{c.location, c.age, c.rows, c.took} {
+			if column > 0 {
+				n -= column + 2
+			}
+		}
+		return n
+	}
+	if spare() < 0 {
+		c.location = min(c.location, 8)
+	}
+	for _, drop := range []*int{&c.took, &c.location, &c.rows, &c.age} {
+		if spare() >= 0 {
+			break
+		}
+		*drop = 0
+	}
+	extra := max(0, spare())
+	c.name = least + min(extra, max(0, p.nameW-least))
+	extra -= c.name - least
+	if c.location > 0 {
+		n := min(extra, max(0, p.locW-c.location))
+		c.location += n
+		extra -= n
+	}
+	c.status += extra
+	return c
+}
+
+func (m *Model) listLines(w, h int, focused bool) []string {
+	p := &m.list
+	if p.height != h {
+		p.height = h
+		p.scroll()
+	}
+	lines := make([]string, 0, h)
+	if len(p.at) == 0 {
+		return trim(m.emptyList(w), w, h)
+	}
+	current, c := p.at[p.cursor], p.columns(w)
+	for i := p.top; i < len(p.rows) && len(lines) < h; i++ {
+		lines = append(lines, m.listLine(&p.rows[i], c, w, i == current, focused))
+	}
+	return trim(lines, w, h)
+}
+
+func (m *Model) emptyList(w int) []string {
+	text := "no assets yet"
+	switch {
+	case m.list.problem != "":
+		text = m.list.problem
+	case m.list.filter != "":
+		text = "nothing matches " + clean(m.list.filter) + "; esc clears the filter"
+	case m.snap.Loading:
+		text = "loading the code locations"
+	case m.needsTrust():
+		text = "this workspace is not trusted, so none of its code was asked; : trust asks again"
+	case len(m.snap.Locations) > 0:
+		text = "the code locations define no assets"
+	}
+	lines := []string{space(w)}
+	for _, l := range wrap(text, w-4) {
+		lines = append(lines, m.th.line(w).put("", "  ").put(m.th.Dim, l).end())
+	}
+	for _, loc := range m.snap.Locations {
+		if loc.Error != nil {
+			lines = append(lines, m.th.line(w).put("", "  ").put(m.th.Bad, m.th.glyph("failed")+" "+clean(loc.Name)).put("", "  "+clean(loc.Error.Message)).end())
+		}
+	}
+	return lines
+}
+
+func (m *Model) listLine(row *listRow, c columns, w int, current, focused bool) string {
+	l := m.th.line(w)
+	if current && focused {
+		l.over = m.th.Select
+	}
+	sign := "  "
+	switch {
+	case row.key.IsZero():
+	case m.marks[row.key]:
+		sign = m.th.G.Mark + " "
+	case current:
+		sign = m.th.G.Cursor + " "
+	}
+	l.put(m.th.Key, sign)
+	var s rowStatus
+	glyph, style := "", Style("")
+	if !row.key.IsZero() {
+		s = m.status(row.key)
+		glyph, style = m.glyphOf(s.word), m.th.style(s.word)
+	}
+	for i, r := range row.rails {
+		switch {
+		case i == c.rails-1 && len(row.rails) > c.rails:
+			l.put(m.th.Dim, m.th.G.Ellipsis)
+		case i >= c.rails:
+		case r.node:
+			l.put(style, glyph)
+		case r.heavy:
+			l.put(m.th.Focus, r.text)
+		default:
+			l.put(m.th.Dim, r.text)
+		}
+	}
+	if row.key.IsZero() {
+		return l.end()
+	}
+	l.to(2+c.rails).put("", " ")
+	nameStyle := Style("")
+	switch {
+	case row.pale || row.external:
+		nameStyle = m.th.Dim
+	case current:
+		nameStyle = m.th.Bold
+	}
+	l.col(nameStyle, row.name, c.name, false)
+	if c.location > 0 {
+		l.col(m.th.Dim, row.location, c.location, false)
+	}
+	at := l.n
+	l.put(style, clip(glyph+" "+s.word, c.status, m.th.G.Ellipsis))
+	if s.detail != "" && l.n+2 < at+c.status {
+		l.put("", " ").put(m.th.Dim, clip(s.detail, at+c.status-l.n, m.th.G.Ellipsis))
+	}
+	l.to(at + c.status)
+	if c.age+c.rows+c.took == 0 {
+		return l.end()
+	}
+	age, rows, took := m.numbers(row.key)
+	l.put("", "  ")
+	for _, n := range []struct {
+		text string
+		w    int
+	}{{age, c.age}, {rows, c.rows}, {took, c.took}} {
+		if n.w > 0 {
+			l.col(m.th.Dim, n.text, n.w, true)
+		}
+	}
+	return l.end()
+}
+
+// glyphOf is the glyph of a word; a running one turns.
+func (m *Model) glyphOf(word string) string {
+	if word == event.Running {
+		return m.th.G.Spinner[m.spin%len(m.th.G.Spinner)]
+	}
+	return m.th.glyph(word)
+}
+
+// numbers are the age, rows and duration of the newest data, or of the step that runs.
+func (m *Model) numbers(key graph.Key) (age, rows, took string) {
+	none := "–"
+	if m.th.G.ASCII {
+		none = "-"
+	}
+	age, rows, took = none, none, none
+	a := m.snap.Assets[key]
+	if a == nil {
+		return age, rows, took
+	}
+	if r := a.Stored.Record; r != nil {
+		age, took = shortAge(m.opts.Now().Sub(r.At)), shortDuration(r.Took.Milliseconds())
+		if r.Rows >= 0 {
+			rows = shortCount(r.Rows)
+		}
+	}
+	if a.Step != nil && a.Step.State == event.Running {
+		took = shortDuration(m.elapsed(a.Step))
+		if a.Step.Rows >= 0 {
+			rows = shortCount(a.Step.Rows)
+		}
+	}
+	return age, rows, took
+}
+
+// counts returns how many assets have each word, in the order of the header.
+func (m *Model) counts() []wordCount {
+	n := map[string]int{}
+	for _, key := range m.keysOfGraph() {
+		n[m.word(key)]++
+	}
+	var out []wordCount
+	for _, word := range []string{"fresh", "stale", "failed", "check failed", "missing", "overdue", "running", "queued", "unknown", "external"} {
+		if n[word] > 0 {
+			out = append(out, wordCount{word, n[word]})
+			delete(n, word)
+		}
+	}
+	rest := make([]wordCount, 0, len(n))
+	for word, k := range n {
+		rest = append(rest, wordCount{word, k})
+	}
+	slices.SortFunc(rest, func(a, b wordCount) int { return cmp.Compare(a.word, b.word) })
+	return append(out, rest...)
+}
+
+type wordCount struct {
+	word string
+	n    int
+}
+
+// click puts the cursor on line y of the pane.
+func (p *listPane) click(y int) {
+	for i, row := range p.at {
+		if row == p.top+y {
+			p.cursor = i
+			return
+		}
+	}
+}

@@ -1,0 +1,387 @@
+package tui
+
+// The detail of the asset under the cursor, in tabs. About and Why are texts made from the snapshot while they are drawn; the
+// other tabs hold what a Cmd fetched, each in a file of its own.
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/assetdev/assetdev/engine/event"
+	"github.com/assetdev/assetdev/graph"
+)
+
+type tab int
+
+const (
+	tabAbout tab = iota
+	tabWhy
+	tabPreview
+	tabLogs
+	tabCode
+	tabHistory
+	tabCount
+)
+
+var tabNames = [tabCount]string{"About", "Why", "Preview", "Logs", "Code", "History"}
+
+// A textPane scrolls over lines that are made while it is drawn.
+type textPane struct {
+	top, x, total, height int
+}
+
+func (p *textPane) scroll(lines int) {
+	p.top = max(0, min(p.top+lines, p.total-p.height))
+}
+
+// window returns the lines on the screen.
+func (p *textPane) window(lines []string, w, h int) []string {
+	p.total, p.height = len(lines), h
+	p.scroll(0)
+	return trim(lines[min(p.top, len(lines)):], w, h)
+}
+
+// foot says where the window is when it does not show all.
+func (p *textPane) foot() string {
+	if p.total <= p.height || p.total == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d–%d of %d", p.top+1, min(p.total, p.top+p.height), p.total)
+}
+
+// detailShown reports whether the detail can be seen, so that nothing is fetched for what nobody looks at.
+func (m *Model) detailShown() bool { return !m.rects.Panes[PaneDetail].empty() }
+
+func (m *Model) detailLines(w, h int, focused bool) (lines []string, foot string) {
+	key, ok := m.list.key()
+	if !ok {
+		return trim(nil, w, h), ""
+	}
+	switch m.tab {
+	case tabAbout:
+		lines = m.texts[tabAbout].window(m.aboutLines(key, w), w, h)
+	case tabWhy:
+		lines = m.texts[tabWhy].window(m.whyLines(key, w), w, h)
+	case tabPreview:
+		return m.previewLines(w, h, focused), m.previewFoot()
+	case tabLogs:
+		return m.logLines(w, h), m.logFoot()
+	case tabCode:
+		return m.codeLines(w, h), m.codeFoot()
+	case tabHistory:
+		return m.historyLines(w, h, focused), m.historyFoot()
+	case tabCount:
+	}
+	foot = m.texts[m.tab].foot()
+	if m.th.G.ASCII {
+		foot = strings.ReplaceAll(foot, "–", "-")
+	}
+	return lines, foot
+}
+
+// A sheet collects lines of a text with a column of names at its left.
+type sheet struct {
+	th    *Theme
+	w     int
+	lines []string
+}
+
+func (s *sheet) blank() { s.lines = append(s.lines, space(s.w)) }
+
+func (s *sheet) text(st Style, text string) {
+	for _, l := range wrap(text, s.w) {
+		s.lines = append(s.lines, s.th.line(s.w).put(st, l).end())
+	}
+}
+
+const fieldWidth = 13
+
+func (s *sheet) field(name, value string) {
+	if value == "" {
+		return
+	}
+	for i, l := range wrap(value, max(8, s.w-fieldWidth)) {
+		out := s.th.line(s.w)
+		if i == 0 {
+			out.put(s.th.Dim, name)
+		}
+		s.lines = append(s.lines, out.to(fieldWidth).put("", l).end())
+	}
+}
+
+func (m *Model) aboutLines(key graph.Key, w int) []string {
+	a, state := m.asset(key), m.snap.Assets[key]
+	s := &sheet{th: m.th, w: w}
+	m.aboutHead(s, key, a)
+	if a.Description != "" {
+		s.blank()
+		s.text("", cleanText(a.Description))
+	}
+	s.blank()
+	s.field("location", clean(a.Location))
+	s.field("group", clean(a.Group))
+	s.field("kinds", cleanList(a.Kinds))
+	s.field("owners", cleanList(a.Owners))
+	s.field("tags", cleanMap(a.Tags))
+	if !a.Executable && a.Why != "" {
+		s.field("runnable", clean(a.Why))
+	}
+	s.field("stored by", map[string]string{
+		"assetdev": "assetdev, in the shared storage", "own": "its own I/O manager", "both": "assetdev and its own I/O manager", "none": "nobody: it hands over no data",
+	}[a.StoredBy])
+	if state != nil {
+		s.field("read by", cleanList(state.ReadBy))
+		m.aboutData(s, state)
+	}
+	if a.MaxAge > 0 {
+		s.field("fresh for", shortDuration(a.MaxAge.Milliseconds()))
+	}
+	if a.Code.Version != "" {
+		version := clean(a.Code.Version)
+		if a.Code.Author {
+			version += " (given by the author)"
+		} else if a.Code.Coarse != "" {
+			version += " (" + clean(a.Code.Coarse) + ")"
+		}
+		s.field("code version", version)
+	}
+	m.aboutColumns(s, a, state)
+	if len(a.Metadata) > 0 {
+		s.blank()
+		s.text(m.th.Bold, "Metadata")
+		for _, k := range slices.Sorted(maps.Keys(a.Metadata)) {
+			s.field(clip(clean(k), fieldWidth-1, m.th.G.Ellipsis), clean(a.Metadata[k]))
+		}
+	}
+	return s.lines
+}
+
+// aboutHead is what fits into the four lines of a small screen: where it is made, what it is worth and why, its neighbours.
+func (m *Model) aboutHead(s *sheet, key graph.Key, a graph.Asset) {
+	th := m.th
+	if a.Source.File != "" {
+		l := th.line(s.w)
+		styled, n := m.placeText(a.Source.File, a.Source.Line, s.w)
+		l.raw(styled, n)
+		if a.Source.Symbol != "" {
+			l.put("", "  ").put(th.Dim, clean(a.Source.Symbol))
+		}
+		s.lines = append(s.lines, l.end())
+	} else if m.snap.Graph != nil && m.snap.Graph.IsExternal(key) {
+		s.text(th.Dim, "no code location of this workspace defines it")
+	}
+	st := m.status(key)
+	l := th.line(s.w).put(th.style(st.word), m.glyphOf(st.word)+" "+st.word)
+	if reasons := m.reasons(key); len(reasons) > 0 {
+		l.put("", "  "+clean(reasons[0].Text))
+		if len(reasons) > 1 && l.n+8 < s.w {
+			l.put(th.Dim, fmt.Sprintf("  +%d", len(reasons)-1))
+		}
+	}
+	s.lines = append(s.lines, l.end())
+	state := m.snap.Assets[key]
+	if state != nil {
+		if step := state.Step; step != nil && step.Error != nil {
+			s.text(th.Bad, clip(clean(step.Error.Message), 4*s.w, th.G.Ellipsis))
+		} else if last := state.Stored.Last; last != nil && last.Error != "" && st.word == "failed" {
+			s.text(th.Bad, clip(clean(last.Error), 4*s.w, th.G.Ellipsis))
+		}
+		if state.Waiting != "" {
+			s.text(th.Warn, "auto-run waits: "+clean(state.Waiting)+"; m starts it")
+		}
+	}
+	if g := m.snap.Graph; g != nil {
+		if conflict := g.Conflict(key); conflict != "" {
+			s.text(th.Bad, clean(conflict))
+		}
+		m.neighbours(s, "up", g.Upstreams(key))
+		m.neighbours(s, "down", g.Downstreams(key))
+	}
+}
+
+func (m *Model) neighbours(s *sheet, name string, keys []graph.Key) {
+	if len(keys) == 0 {
+		return
+	}
+	l := m.th.line(s.w).put(m.th.Dim, name).to(6)
+	for i, k := range keys {
+		text, word := clean(k.String()), m.word(k)
+		more := "+" + strconv.Itoa(len(keys)-i)
+		if l.n+cells(text)+4+cells(more) > s.w {
+			l.put(m.th.Dim, more)
+			break
+		}
+		l.put("", text+" ").put(m.th.style(word), m.glyphOf(word)).put("", "  ")
+	}
+	s.lines = append(s.lines, l.end())
+}
+
+func (m *Model) aboutData(s *sheet, state *assetState) {
+	if r := state.Stored.Record; r != nil {
+		s.blank()
+		s.text(m.th.Bold, "Data")
+		made := fmt.Sprintf("%s, %s in %s", r.At.Local().Format("2006-01-02 15:04:05"), ago(m.opts.Now().Sub(r.At)), shortDuration(r.Took.Milliseconds()))
+		if r.Adopted {
+			made += ", made elsewhere and adopted"
+		}
+		s.field("made", made)
+		by := "run " + clean(r.Run)
+		if r.By != "" {
+			by += " by " + clean(r.By)
+		}
+		s.field("run", by)
+		if r.Rows >= 0 {
+			s.field("size", grouped(r.Rows)+" rows, "+shortBytes(r.Bytes))
+		} else if r.Bytes > 0 {
+			s.field("size", shortBytes(r.Bytes))
+		}
+		s.field("data version", clean(r.DataVersion))
+		s.field("file", clean(r.File))
+		if r.Git != nil {
+			git := clean(clip(r.Git.Commit, 10, ""))
+			if r.Git.Branch != "" {
+				git += " on " + clean(r.Git.Branch)
+			}
+			if r.Git.Dirty {
+				git += ", with changes that were not committed"
+			}
+			s.field("git", git)
+		}
+		for _, k := range slices.Sorted(maps.Keys(r.Metadata)) {
+			s.field(clip(clean(k), fieldWidth-1, m.th.G.Ellipsis), clean(r.Metadata[k]))
+		}
+	}
+	if last := state.Stored.Last; last != nil && last.State != event.Succeeded {
+		text := fmt.Sprintf("%s %s in run %s, %s", m.th.glyph(last.State), spoken(last.State), clean(last.Run), ago(m.opts.Now().Sub(last.At)))
+		s.field("last run", text)
+	}
+	if state.ForecastMS >= 0 {
+		s.field("forecast", shortDuration(state.ForecastMS))
+	}
+}
+
+func (m *Model) aboutColumns(s *sheet, a graph.Asset, state *assetState) {
+	columns := a.Columns
+	if len(columns) == 0 && state != nil && state.Stored.Record != nil {
+		columns = state.Stored.Record.Columns
+	}
+	if len(columns) == 0 {
+		return
+	}
+	s.blank()
+	s.text(m.th.Bold, plural(len(columns), "column"))
+	n := 0
+	for _, c := range columns {
+		n = max(n, cells(clean(c.Name)))
+	}
+	n = min(n, s.w/2)
+	for _, c := range columns {
+		s.lines = append(s.lines, m.th.line(s.w).put("", "  ").col("", clean(c.Name), n, false).put(m.th.Dim, clean(c.Type)).end())
+	}
+}
+
+// maxChains bounds what Why shows: an asset may be stale for thousands of reasons.
+const maxChains = 50
+
+// whyLines shows every chain from the asset to what changed.
+func (m *Model) whyLines(key graph.Key, w int) []string {
+	th := m.th
+	s := &sheet{th: th, w: w}
+	st := m.status(key)
+	word := m.snap.Freshness.Status(key).String()
+	s.lines = append(s.lines, th.line(w).put(th.style(word), th.glyph(word)+" "+word).put("", "  ").put(th.Dim, whyWords(word)).end())
+	if st.word == "failed" {
+		if state := m.snap.Assets[key]; state != nil && state.Stored.Last != nil {
+			s.text(th.Bad, th.glyph("failed")+" the last run failed: "+clean(state.Stored.Last.Error))
+		}
+	}
+	chains := m.snap.Freshness.Chains(key)
+	for i, chain := range chains {
+		if i == maxChains {
+			s.blank()
+			s.text(th.Dim, fmt.Sprintf("and %d more", len(chains)-i))
+			break
+		}
+		s.blank()
+		for depth, r := range chain {
+			m.reason(s, depth, r)
+		}
+	}
+	return s.lines
+}
+
+func (m *Model) reason(s *sheet, depth int, r graph.Reason) {
+	th := m.th
+	indent := min(2*depth, s.w/3)
+	lead := "because"
+	if depth > 0 {
+		lead = th.G.Arrow
+	}
+	text := clean(r.Text)
+	for i, part := range wrap(text, max(10, s.w-indent-cells(lead)-1)) {
+		l := th.line(s.w).put("", space(indent))
+		if i == 0 {
+			l.put(th.Dim, lead).put("", " "+part)
+		} else {
+			l.put("", space(cells(lead)+1)+part)
+		}
+		s.lines = append(s.lines, l.end())
+	}
+	if r.File != "" {
+		l := th.line(s.w).put("", space(indent+cells(lead)+1))
+		styled, n := m.placeText(r.File, r.Line, s.w-l.n)
+		l.raw(styled, n)
+		if r.Symbol != "" {
+			l.put("", "  ").put(th.Dim, clean(r.Symbol))
+		}
+		s.lines = append(s.lines, l.end())
+	}
+	for _, d := range r.Diff {
+		st := th.Dim
+		if strings.HasPrefix(d, "-") {
+			st = th.Bad
+		} else if strings.HasPrefix(d, "+") {
+			st = th.Good
+		}
+		s.lines = append(s.lines, th.line(s.w).put("", space(indent+cells(lead)+1)).put(st, strings.TrimRight(cleanText(strings.ReplaceAll(d, "\n", " ")), " ")).end())
+	}
+}
+
+func whyWords(word string) string {
+	switch word {
+	case "fresh":
+		return "its code, its inputs and its data are what the record says"
+	case "external":
+		return "no code location of this workspace defines it; its readers take its data as it is"
+	case "stale":
+		return "materializing it may change its data"
+	case "missing":
+		return "it has no data"
+	case "overdue":
+		return "it is older than its freshness policy allows"
+	}
+	return "what its data is worth cannot be said"
+}
+
+func cleanList(list []string) string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = clean(s)
+	}
+	return strings.Join(out, ", ")
+}
+
+func cleanMap(tags map[string]string) string {
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(tags)) {
+		if tags[k] == "" {
+			out = append(out, clean(k))
+		} else {
+			out = append(out, clean(k)+"="+clean(tags[k]))
+		}
+	}
+	return strings.Join(out, ", ")
+}

@@ -1,0 +1,179 @@
+package tui
+
+// The log of the step of the asset under the cursor. It is pulled, at most once a frame, and only while it can be seen.
+
+import (
+	"fmt"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"github.com/assetdev/assetdev/engine/event"
+	"github.com/assetdev/assetdev/graph"
+	"github.com/assetdev/assetdev/internal/printable"
+	"github.com/assetdev/assetdev/tui/logview"
+)
+
+const (
+	keptLines   = 20_000 // of one log
+	pulledLines = 2_000  // at a time; a step that writes faster is shown with gaps
+	pullEvery   = 33 * time.Millisecond
+)
+
+type logPane struct {
+	view *logview.View
+	run  string
+	key  graph.Key
+	last int64
+	busy bool
+	at   time.Time // of the newest pull
+	err  string
+	due  bool // a pull waits for its time
+	idle bool // the newest pull brought nothing
+	done bool // the step has ended, and all of its log was read
+}
+
+type logMsg struct {
+	run     string
+	key     graph.Key
+	lines   []logview.Line
+	skipped int64
+	last    int64
+	live    bool // the step had not ended when it was asked for
+	err     error
+}
+
+type pullMsg struct{}
+
+func (p *logPane) reset() {
+	*p = logPane{view: logview.New(keptLines, func(s string) string { return printable.Log([]byte(s)) })}
+}
+
+// logRun is the run whose log is shown for an asset: the active one, or the last that it took part in.
+func (m *Model) logRun(key graph.Key) string {
+	a := m.snap.Assets[key]
+	switch {
+	case a == nil:
+		return ""
+	case m.snap.Run != nil && (a.Step != nil && a.Step.State != "want" && a.Step.State != "ready"):
+		return m.snap.Run.ID
+	case a.Stored.Last != nil && a.Stored.Last.Run != "":
+		return a.Stored.Last.Run
+	case a.Stored.Record != nil:
+		return a.Stored.Record.Run
+	}
+	return ""
+}
+
+func (m *Model) loadLogs(key graph.Key) tea.Cmd {
+	p := &m.logs
+	run := m.logRun(key)
+	if p.key != key || p.run != run {
+		p.reset()
+		p.key, p.run = key, run
+	}
+	a := m.snap.Assets[key]
+	live := a != nil && a.Step != nil && !event.Final(a.Step.State)
+	p.done = p.done && !live
+	if run == "" || p.busy || p.due || p.done {
+		return nil
+	}
+	every := pullEvery
+	if p.idle {
+		every = 4 * pullEvery
+	}
+	if wait := every - m.opts.Now().Sub(p.at); wait > 0 && !p.at.IsZero() {
+		p.due = true
+		return m.opts.Tick(wait, pullMsg{})
+	}
+	return m.pull(run, key, live)
+}
+
+// pull reads what came since the last time. When that is more than can be shown, it reads the end and says how much it left out.
+func (m *Model) pull(run string, key graph.Key, live bool) tea.Cmd {
+	p := &m.logs
+	p.busy, p.at = true, m.opts.Now()
+	front, since := m.front, p.last
+	return func() tea.Msg {
+		lines, last, _, err := front.Log(run, key, since, pulledLines)
+		if err == nil && len(lines) > 0 && last-lines[len(lines)-1].Seq > 0 {
+			if tail, end, _, err := front.Log(run, key, max(since, last-pulledLines), pulledLines); err == nil && len(tail) > 0 {
+				lines, last = tail, end
+			}
+		}
+		msg := logMsg{run: run, key: key, last: since, err: err, live: live}
+		if len(lines) > 0 {
+			msg.last = lines[len(lines)-1].Seq
+			msg.skipped = max(0, lines[0].Seq-since-1)
+		}
+		for _, l := range lines {
+			prefix := ""
+			if !l.At.IsZero() {
+				prefix = l.At.Local().Format("15:04:05")
+			}
+			level := l.Level
+			if level == "" && l.Stream == "stderr" {
+				level = "stderr"
+			}
+			msg.lines = append(msg.lines, logview.Line{Prefix: prefix, Level: level, Text: l.Text})
+		}
+		return msg
+	}
+}
+
+func (m *Model) gotLog(msg logMsg) {
+	p := &m.logs
+	if msg.run != p.run || msg.key != p.key {
+		p.busy = false
+		return
+	}
+	p.busy, p.err, p.idle = false, "", len(msg.lines) == 0
+	p.done = !msg.live && len(msg.lines) == 0
+	if msg.err != nil {
+		p.err, p.done = clean(msg.err.Error()), !msg.live
+		return
+	}
+	p.view.Append(msg.lines, msg.skipped)
+	p.last = max(p.last, msg.last)
+}
+
+func (m *Model) logLines(w, h int) []string {
+	p := &m.logs
+	key, _ := m.list.key()
+	kept, _ := p.view.Len()
+	text := ""
+	switch {
+	case m.logRun(key) == "":
+		text = "no run of it is known"
+	case p.err != "":
+		text = p.err
+	case kept == 0 && p.last == 0 && p.busy:
+		text = "reading" + m.th.G.Ellipsis
+	case kept == 0:
+		text = "it wrote nothing"
+	default:
+		return p.view.Lines(w, h, &m.th.log)
+	}
+	s := &sheet{th: m.th, w: w}
+	s.blank()
+	s.text(m.th.Dim, text)
+	return trim(s.lines, w, h)
+}
+
+func (m *Model) logFoot() string {
+	p := &m.logs
+	kept, before := p.view.Len()
+	if kept == 0 {
+		return ""
+	}
+	foot := "run " + clean(p.run) + "   " + grouped(int64(kept)+before) + " lines"
+	if p.view.Following() {
+		foot += "   follow"
+	} else if n := p.view.Below(); n > 0 {
+		foot += fmt.Sprintf("   %s %s new", m.th.G.Down, grouped(n))
+	}
+	if s := p.view.Searching(); s != "" {
+		foot += "   /" + clean(s)
+	}
+	return foot
+}

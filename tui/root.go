@@ -1,0 +1,243 @@
+// Package tui is the terminal UI: it draws what an [engine.Front] reports and turns keys into its commands. It decides nothing.
+//
+// The nouns: a [Model] is the one Bubble Tea model; a [Pane] is a part of the screen with a struct of its own; an [Action] is
+// something a key does, and the one table of them feeds keys, footer, help and palette; an overlay is a box over the panes that
+// takes all keys while it is open.
+//
+// Invariants:
+//
+//	(a) A frame has exactly as many lines as the screen, each of exactly its width, at any size.
+//	(b) Text from outside (keys, files, logs, data, errors) passes internal/printable before it is drawn.
+//	(c) No row moves because a status changed; the cursor stays on its asset.
+//	(d) Nothing ticks while nothing runs, but one look at the ages every ten seconds.
+//	(e) Panes draw; only Update changes the model, and only Cmds wait, read or write.
+//
+// Deliberately absent: Lip Gloss styles around panes (too slow), bubbles, and any engine but behind [engine.Front].
+// No compatibility promise.
+package tui
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"github.com/assetdev/assetdev/engine"
+	"github.com/assetdev/assetdev/graph"
+	"github.com/assetdev/assetdev/internal/diag"
+	"github.com/assetdev/assetdev/tui/term"
+)
+
+// Options are what the front door knows and the engine does not.
+type Options struct {
+	In, Out   *os.File          // the terminal
+	ASCII     bool              // --ascii; also set when the environment cannot show the glyphs
+	NoColor   bool              // --no-color; also set by NO_COLOR
+	Theme     string            // auto, light or dark; "" is auto
+	Mouse     bool              // take mouse events from the start; ctrl+t switches
+	Keys      map[string]string // personal keys: action ID to keys, several with spaces between them
+	Editor    string            // personal setting; "" is $VISUAL, $EDITOR, vi
+	Version   string            // of assetdev, for help and crash files
+	StatePath string            // file that keeps cursor, filter, tab and theme; "" keeps nothing
+
+	// Now and Tick replace the clock in tests. Tick returns a Cmd that delivers msg after d.
+	Now  func() time.Time
+	Tick func(d time.Duration, msg tea.Msg) tea.Cmd
+	// Getenv replaces os.Getenv in tests.
+	Getenv func(string) string
+}
+
+// A Summary is what a session leaves behind: a few lines for standard output, which outlive the alternate screen.
+type Summary struct {
+	Lines       []string
+	Failed      bool // the last try of some step failed
+	Interrupted bool // a signal ended the session
+}
+
+// Run shows the terminal UI until the user quits, ctx ends or a signal comes. It does not close front. The terminal is restored
+// before it returns, also after a panic, which is a [diag.Error] of kind "internal" that names the crash file.
+// An error of kind "usage" says that Options.Keys is wrong.
+func Run(ctx context.Context, front engine.Front, o Options) (Summary, error) {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP, os.Interrupt)
+	defer stop()
+	inner, cancel := context.WithCancel(ctx)
+	defer cancel()
+	m, err := New(inner, front, o)
+	if err != nil {
+		return Summary{}, err
+	}
+	m.cancel = cancel
+	if w, h, ok := term.Size(o.Out); ok {
+		m.resize(w, h)
+	}
+	in := &term.Reader{File: o.In, Dark: m.answered}
+	options := []tea.ProgramOption{
+		tea.WithContext(inner), tea.WithInput(in), tea.WithOutput(o.Out), tea.WithAltScreen(), tea.WithFPS(30),
+		tea.WithoutSignalHandler(), tea.WithReportFocus(),
+	}
+	if o.Mouse {
+		options = append(options, tea.WithMouseCellMotion())
+	}
+	if m.askTheme() {
+		in.Ask()
+		m.ask = true
+	}
+	_, err = tea.NewProgram(m, options...).Run()
+	m.saveState()
+	summary := m.summary()
+	summary.Interrupted = ctx.Err() != nil
+	switch crash := m.crashed.Load(); {
+	case crash != nil:
+		return summary, crash.report(m.stateDir(), o.Version)
+	case errors.Is(err, tea.ErrProgramPanic):
+		return summary, (&diag.Error{Kind: "internal", What: "the screen broke: " + err.Error(), Err: err}).WithHint("this is a bug in assetdev; please report it")
+	case err != nil && inner.Err() == nil && !errors.Is(err, io.EOF):
+		return summary, err
+	}
+	return summary, nil
+}
+
+// Model is the root model of Bubble Tea. All fields belong to its loop.
+type Model struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	front  engine.Front
+	opts   Options
+	caps   term.Caps
+	keys   keymap
+
+	th    *Theme
+	theme string // auto, light or dark
+	dark  bool
+	ask   bool // the terminal is asked for its background once it runs
+	told  chan bool
+
+	w, h   int
+	rects  Rects
+	focus  Pane
+	zoom   bool
+	mouse  bool
+	away   bool // another window has the focus
+	frame  string
+	dirty  bool
+	frames int // drawn so far
+
+	snap  *engine.Snapshot
+	list  listPane
+	tab   tab
+	texts [tabCount]textPane
+	code  codePane
+	rows  previewPane
+	logs  logPane
+	past  historyPane
+	run   runPane
+
+	overlay   overlay
+	prompt    *prompt
+	marks     map[graph.Key]bool
+	markFrom  int
+	visited   []graph.Key
+	note      note
+	spin      int
+	ticking   bool
+	waiting   bool   // quit when the run has ended
+	quitting  bool   // ctrl+c was pressed once
+	dismissed string // question that was answered here, until the engine has taken it away
+	distrust  bool   // the user did not want to trust now
+	savedAt   time.Time
+	ages      string
+	runs      []runLine
+	crashed   crashSlot
+}
+
+// New returns a model that shows front's current snapshot. It starts nothing; ctx ends its Cmds.
+func New(ctx context.Context, front engine.Front, o Options) (*Model, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Tick == nil {
+		o.Tick = func(d time.Duration, msg tea.Msg) tea.Cmd { return tea.Tick(d, func(time.Time) tea.Msg { return msg }) }
+	}
+	if o.Getenv == nil {
+		o.Getenv = os.Getenv
+	}
+	keys, err := newKeymap(o.Keys)
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{
+		ctx: ctx, cancel: func() {}, front: front, opts: o, caps: term.Detect(o.Getenv), keys: keys, theme: o.Theme, mouse: o.Mouse,
+		told: make(chan bool, 1), marks: map[graph.Key]bool{}, markFrom: -1, dirty: true,
+	}
+	m.rows.grid.Clean = clean
+	m.rows.grid.Reset()
+	m.logs.reset()
+	saved := m.loadState()
+	if m.theme == "" {
+		m.theme = saved.Theme
+	}
+	m.setTheme(m.theme)
+	m.snap = front.Snapshot()
+	if m.snap.Save != nil {
+		m.savedAt = m.snap.Save.At
+	}
+	m.list.filter = saved.Filter
+	m.tab = tab(max(0, min(saved.Tab, int(tabCount)-1)))
+	m.project()
+	if key, err := graph.ParseKey(saved.Cursor); err == nil {
+		m.list.show(key)
+	}
+	m.openQuestions()
+	return m, nil
+}
+
+// setTheme takes auto, light or dark; anything else is auto.
+func (m *Model) setTheme(name string) {
+	switch name {
+	case "light":
+		m.dark = false
+	case "dark":
+		m.dark = true
+	default:
+		name = "auto"
+		if !m.ask || m.th == nil {
+			m.dark = m.caps.Dark
+		}
+	}
+	m.theme, m.dirty = name, true
+	m.th = newTheme(m.dark, m.caps.Color && !m.opts.NoColor, m.opts.ASCII || !m.caps.Unicode)
+}
+
+func (m *Model) askTheme() bool {
+	return m.theme == "auto" && !m.caps.Known && m.caps.Color && !m.opts.NoColor && !m.caps.Dumb
+}
+
+// answered is called on the reading goroutine with the terminal's answer.
+func (m *Model) answered(dark bool) {
+	select {
+	case m.told <- dark:
+	default:
+	}
+}
+
+// Init starts what runs as long as the program does.
+func (m *Model) Init() tea.Cmd {
+	cmds := []tea.Cmd{m.wait(), m.load(), m.tickAges(), m.spinning()}
+	if m.ask {
+		told, ctx := m.told, m.ctx
+		cmds = append(cmds, m.write(term.Query), func() tea.Msg {
+			select {
+			case dark := <-told:
+				return darkMsg(dark)
+			case <-ctx.Done():
+				return nil
+			}
+		})
+	}
+	return m.guard(tea.Batch(cmds...))
+}

@@ -1,0 +1,60 @@
+package tui
+
+// What a session leaves for the next one. An unknown version or a damaged file is no state, never an error.
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+)
+
+const stateVersion = 1
+
+type state struct {
+	Version int    `json:"version"`
+	Cursor  string `json:"cursor,omitempty"`
+	Filter  string `json:"filter,omitempty"`
+	Tab     int    `json:"tab"`
+	Theme   string `json:"theme,omitempty"`
+}
+
+func (m *Model) stateDir() string {
+	if m.opts.StatePath == "" {
+		return ""
+	}
+	return filepath.Dir(m.opts.StatePath)
+}
+
+func (m *Model) loadState() state {
+	var s state
+	if m.opts.StatePath == "" {
+		return s
+	}
+	text, err := os.ReadFile(m.opts.StatePath)
+	if err != nil || json.Unmarshal(text, &s) != nil || s.Version != stateVersion {
+		return state{}
+	}
+	return s
+}
+
+// saveState is best effort: a screen that cannot remember is no reason to fail.
+func (m *Model) saveState() {
+	if m.opts.StatePath == "" {
+		return
+	}
+	s := state{Version: stateVersion, Filter: m.list.filter, Tab: int(m.tab)}
+	if m.theme != "auto" && m.opts.Theme == "" {
+		s.Theme = m.theme
+	}
+	if key, ok := m.list.key(); ok {
+		s.Cursor = key.String()
+	}
+	text, err := json.Marshal(s)
+	if err != nil || os.MkdirAll(m.stateDir(), 0o700) != nil {
+		return
+	}
+	temp := m.opts.StatePath + ".new"
+	if os.WriteFile(temp, text, 0o600) == nil {
+		_ = os.Rename(temp, m.opts.StatePath)
+	}
+}

@@ -1,0 +1,155 @@
+package tui
+
+// Colours say again what a glyph and a word say already; nothing depends on them. The palette is the sixteen colours that the
+// user chose for the terminal, no background is ever set, and a selection is reverse.
+
+import (
+	"github.com/charmbracelet/lipgloss"
+
+	"github.com/assetdev/assetdev/tui/grid"
+	"github.com/assetdev/assetdev/tui/logview"
+)
+
+// A Style is an opening SGR sequence, "" for the terminal's own text. It is closed by reset.
+type Style string
+
+const reset = "\x1b[0m"
+
+// A Theme is what everything is drawn with.
+type Theme struct {
+	Bold, Dim, Title, Border, Focus, Key, Select, Match Style
+	Good, Warn, Bad, Busy, Info                         Style
+
+	G Glyphs
+
+	words map[string]Style
+	grid  grid.Look
+	log   logview.Look
+}
+
+// Glyphs are the signs of the screen, one cell and one meaning each.
+type Glyphs struct {
+	Words                                                           map[string]string // of a status or state
+	Spinner                                                         []string
+	Cursor, Mark, Ellipsis, Null                                    string
+	Full, Rest                                                      string
+	Partial                                                         []string // eighths of a cell of the gauge, from one to seven
+	TopLeft, TopRight, BottomLeft, BottomRight, H, V, LeftT, RightT string
+	Rule, Left, Right, Up, Down, Arrow, Dot                         string
+	ASCII                                                           bool
+}
+
+var unicodeGlyphs = Glyphs{
+	Words: map[string]string{
+		"fresh": "●", "stale": "◐", "missing": "○", "failed": "✗", "running": "⠿", "queued": "◌", "ready": "◌", "want": "◌", "external": "◇",
+		"overdue": "◷", "unknown": "?", "check failed": "△", "cycle": "!",
+		"succeeded": "✓", "unchanged": "≡", "cut_off": "⊣", "superseded": "⇄", "skipped": "↷", "cancelled": "⊘", "interrupted": "∥",
+	},
+	Spinner: []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧"},
+	Cursor:  "▸", Mark: "◆", Ellipsis: "…", Null: "∅", Full: "█", Rest: "·",
+	Partial: []string{"▏", "▎", "▍", "▌", "▋", "▊", "▉"},
+	TopLeft: lipgloss.RoundedBorder().TopLeft, TopRight: lipgloss.RoundedBorder().TopRight,
+	BottomLeft: lipgloss.RoundedBorder().BottomLeft, BottomRight: lipgloss.RoundedBorder().BottomRight,
+	H: lipgloss.RoundedBorder().Top, V: lipgloss.RoundedBorder().Left, LeftT: "├", RightT: "┤",
+	Rule: "│", Left: "‹", Right: "›", Up: "↑", Down: "↓", Arrow: "→", Dot: "·",
+}
+
+var asciiGlyphs = Glyphs{
+	Words: map[string]string{
+		"fresh": "*", "stale": "~", "missing": "o", "failed": "x", "running": "/", "queued": ".", "ready": ".", "want": ".", "external": "^",
+		"overdue": "@", "unknown": "?", "check failed": "X", "cycle": "!",
+		"succeeded": "+", "unchanged": "=", "cut_off": "<", "superseded": "$", "skipped": "-", "cancelled": "%", "interrupted": "&",
+	},
+	Spinner: []string{"|", "/", "-", "\\"},
+	Cursor:  ">", Mark: "#", Ellipsis: "~", Null: "NULL", Full: "#", Rest: ".",
+	TopLeft: "+", TopRight: "+", BottomLeft: "+", BottomRight: "+", H: "-", V: "|", LeftT: "+", RightT: "+",
+	Rule: "|", Left: "<", Right: ">", Up: "^", Down: "v", Arrow: "->", Dot: ".", ASCII: true,
+}
+
+// newTheme builds a theme. Without colour, bold, faint and reverse remain.
+func newTheme(dark, color, ascii bool) *Theme {
+	c := func(code string) Style {
+		if !color || code == "" {
+			return ""
+		}
+		return Style("\x1b[" + code + "m")
+	}
+	pick := func(onDark, onLight string) Style {
+		if dark {
+			return c(onDark)
+		}
+		return c(onLight)
+	}
+	th := &Theme{
+		Bold: "\x1b[1m", Dim: "\x1b[2m", Select: "\x1b[7m", Match: "\x1b[4m",
+		Title: "\x1b[1m", Border: "\x1b[2m", Focus: pick("36", "34"), Key: pick("1;36", "1;34"),
+		Good: c("32"), Warn: pick("33", "35"), Bad: c("1;31"), Busy: pick("36", "34"), Info: pick("94", "34"),
+		G: unicodeGlyphs,
+	}
+	if !color {
+		th.Focus, th.Key, th.Bad = "\x1b[1m", "\x1b[1m", "\x1b[1m"
+	}
+	if ascii {
+		th.G = asciiGlyphs
+	}
+	th.words = map[string]Style{
+		"fresh": th.Good, "stale": th.Warn, "missing": th.Info, "failed": th.Bad, "check failed": th.Bad, "running": th.Busy,
+		"queued": th.Busy, "ready": th.Dim, "want": th.Dim, "external": th.Dim, "overdue": pick("35", "35"), "unknown": pick("35", "35"),
+		"succeeded": th.Good, "unchanged": th.Good, "cut_off": th.Dim, "superseded": th.Good, "skipped": th.Dim, "cancelled": th.Warn, "interrupted": th.Warn,
+	}
+	th.grid = grid.Look{
+		Header: string(th.Bold), Type: string(th.Dim), Null: string(th.Dim), Dim: string(th.Dim), Cursor: string(th.Select), Row: string(th.Bold),
+		Reset: reset, Rule: th.G.Rule, Ellipsis: th.G.Ellipsis, NullSign: th.G.Null, Left: th.G.Left, Right: th.G.Right,
+	}
+	th.log = logview.Look{
+		Dim: string(th.Dim), Warning: string(th.Warn), Error: string(th.Bad), Match: "\x1b[7m", Reset: reset, Ellipsis: th.G.Ellipsis, Down: th.G.Down,
+	}
+	return th
+}
+
+// glyph returns the sign of a status or state, "?" for one it does not know.
+func (th *Theme) glyph(word string) string {
+	if g, ok := th.G.Words[word]; ok {
+		return g
+	}
+	return "?"
+}
+
+// style returns the colour of a status or state.
+func (th *Theme) style(word string) Style { return th.words[word] }
+
+// gauge draws a bar of w cells. A fraction above 0 shows at least a trace.
+func (th *Theme) gauge(fraction float64, w int) string {
+	if w <= 0 {
+		return ""
+	}
+	fraction = max(0, min(1, fraction))
+	eighths := int(fraction * float64(w) * 8)
+	if fraction > 0 {
+		eighths = max(1, eighths)
+	}
+	bar, n := "", eighths/8
+	for range n {
+		bar += th.G.Full
+	}
+	if part := eighths % 8; part > 0 && n < w {
+		if len(th.G.Partial) > 0 {
+			bar += th.G.Partial[part-1]
+		} else {
+			bar += th.G.Full
+		}
+		n++
+	}
+	out := string(th.Busy) + bar
+	if th.Busy != "" {
+		out += reset
+	}
+	if n < w {
+		rest := ""
+		for range w - n {
+			rest += th.G.Rest
+		}
+		out += string(th.Dim) + rest + reset
+	}
+	return out
+}
