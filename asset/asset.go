@@ -77,6 +77,8 @@ type Asset struct{ d *declaration }
 type declaration struct {
 	wire     wire.Asset
 	fn       function
+	file     string // of the call to New
+	line     int
 	problems []wire.Error
 }
 
@@ -86,13 +88,13 @@ type declaration struct {
 // A declaration that is wrong does not panic: assetdev shows the problem with the file and line of the call to New, and the
 // program's other assets go on working. [Asset.Err] returns it.
 func New(key string, f any, options ...Option) Asset {
-	d := &declaration{wire: wire.Asset{Key: key}}
 	_, file, line, _ := runtime.Caller(1)
+	d := &declaration{wire: wire.Asset{Key: key}, file: absolute(file), line: line}
 	problem := func(format string, args ...any) {
-		d.problems = append(d.problems, wire.Error{Message: fmt.Sprintf("asset %q: ", key) + fmt.Sprintf(format, args...), File: absolute(file), Line: line})
+		d.problems = append(d.problems, wire.Error{Message: fmt.Sprintf("asset %q: ", key) + fmt.Sprintf(format, args...), File: d.file, Line: d.line})
 	}
 	if err := wire.CheckKey(key); err != nil {
-		d.problems = append(d.problems, wire.Error{Message: err.Error(), File: absolute(file), Line: line})
+		d.problems = append(d.problems, wire.Error{Message: err.Error(), File: d.file, Line: d.line})
 	}
 	fn, wrong := functionOf(f)
 	for _, w := range wrong {

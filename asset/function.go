@@ -149,6 +149,9 @@ func inputsOf(t reflect.Type) (inputs []input, wrong []string) {
 		}
 		inputs = append(inputs, input{key, i, d})
 	}
+	if t.NumField() > 0 && len(inputs) == 0 && len(wrong) == 0 {
+		wrong = append(wrong, fmt.Sprintf("argument %s has no exported field, so it is no struct with the inputs", t))
+	}
 	return inputs, wrong
 }
 
@@ -199,8 +202,9 @@ func (fn function) columns() []wire.Column {
 	return columns
 }
 
-// place says where the function that begins at pc is declared. A closure counts as the function that it stands in, and a method
-// is Type.Method. The symbol has the import path also for package main.
+// place says where the function that begins at pc is declared. A closure counts as the function that it stands in, as far as its name tells:
+// the compiler puts the names of functions that it was inlined into before it, so that only its file and line are certain. A closure
+// in a variable's initial value counts as init. A method is T.Method or (*T).Method. The symbol has the import path also for package main.
 func place(pc uintptr) (file string, line int, symbol string) {
 	// Of the frames that inlining put at pc, the outermost is the function itself.
 	frames := runtime.CallersFrames([]uintptr{pc + 1})
@@ -228,12 +232,16 @@ func symbolOf(name, mainPath string) string {
 		}
 	}
 	rest = strings.TrimSuffix(rest, "-fm")
-	parts := strings.Split(strings.TrimPrefix(rest, "glob.."), ".")
+	if strings.HasPrefix(rest, "glob..") { // a closure in a variable's initial value
+		rest = "init"
+	}
+	parts := strings.Split(rest, ".")
+	if len(parts) > 2 && (parts[0] == "main" || parts[0] == "init") && !isClosure(parts[1]) {
+		parts = parts[1:] // a closure of a function that was inlined there
+	}
 	keep := 1
-	if receiver, ok := strings.CutPrefix(parts[0], "(*"); ok && len(parts) > 1 {
-		parts[0], keep = strings.TrimSuffix(receiver, ")"), 2
-	} else if len(parts) > 1 && !isClosure(parts[1]) {
-		keep = 2 // Type.Method
+	if len(parts) > 1 && (strings.HasPrefix(parts[0], "(*") || !isClosure(parts[1])) {
+		keep = 2 // T.Method or (*T).Method
 	}
 	return path + "." + strings.Join(parts[:keep], ".")
 }

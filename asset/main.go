@@ -102,7 +102,7 @@ func sort(assets []Asset) (sound []Asset, problems []wire.Error) {
 			problems = append(problems, a.d.problems...)
 		case seen[a.Key()]:
 			problems = append(problems, wire.Error{
-				Message: fmt.Sprintf("asset %q: it is declared twice", a.Key()), File: a.d.wire.File, Line: a.d.wire.Line,
+				Message: fmt.Sprintf("asset %q: it is declared twice", a.Key()), File: a.d.file, Line: a.d.line,
 			})
 		default:
 			seen[a.Key()] = true
