@@ -68,8 +68,14 @@ func actionTable() []*Action {
 func workActions() []*Action {
 	return []*Action{
 		{
-			ID: "materialize", Keys: []string{"m"}, Title: "materialize the asset, or what is marked, and its stale upstreams", Short: "materialize", Rank: 10,
-			Enabled: needsAsset, Run: func(m *Model) tea.Cmd { return m.materialize(engine.Materialize{}) },
+			ID: "materialize", Keys: []string{"m"}, Title: "materialize it, or what is marked, with stale upstreams", Short: "materialize", Rank: 10,
+			Enabled: func(m *Model) string {
+				if reason := trusted(m); reason != "" {
+					return reason
+				}
+				return needsAsset(m)
+			},
+			Run:   func(m *Model) tea.Cmd { return m.materialize(engine.Materialize{}) },
 			Sends: []engine.Command{engine.Materialize{}, engine.Confirm{}, engine.Dismiss{}},
 			Label: func(m *Model) string {
 				if n := len(m.marks); n > 0 {
@@ -79,16 +85,16 @@ func workActions() []*Action {
 			},
 		},
 		{
-			ID: "materialize-menu", Keys: []string{"M"}, Title: "materialize in another way: only this, + downstream, all stale, force, dry run, adopt", Short: "...", Rank: 11,
+			ID: "materialize-menu", Keys: []string{"M"}, Title: "menu: only this, + downstream, all stale, force, adopt", Short: "...", Rank: 45,
 			Enabled: needsAsset, Run: func(m *Model) tea.Cmd { m.overlay = newMenu(m); return nil },
 			Sends: []engine.Command{engine.Materialize{}, engine.Adopt{}},
 		},
 		{
-			ID: "cancel", Keys: []string{"x"}, Title: "cancel the run, or with the focus on it one step", Short: "cancel", Rank: 5,
+			ID: "cancel", Keys: []string{"x"}, Title: "cancel the run, or one step of it", Short: "cancel", Rank: 5,
 			Enabled: needsRun, Run: (*Model).cancelRun, Sends: []engine.Command{engine.Cancel{}},
 		},
 		{
-			ID: "retry", Keys: []string{"r"}, Title: "run the failed steps again, and what they held up", Short: "retry", Rank: 6,
+			ID: "retry", Keys: []string{"r"}, Title: "run failed steps and what they held up again", Short: "retry", Rank: 6,
 			Enabled: func(m *Model) string {
 				if reason := trusted(m); reason != "" {
 					return reason
@@ -111,11 +117,11 @@ func workActions() []*Action {
 			Enabled: trusted, Run: func(m *Model) tea.Cmd { return m.do(engine.Reload{}) }, Sends: []engine.Command{engine.Reload{}},
 		},
 		{
-			ID: "auto", Keys: []string{"a"}, Title: "auto-run: off, the asset with its upstreams, all", Rank: 61,
+			ID: "auto", Keys: []string{"a"}, Title: "auto-run: off, this with its upstreams, all", Rank: 61,
 			Enabled: trusted, Run: (*Model).cycleAuto, Sends: []engine.Command{engine.SetAutoRun{}},
 		},
 		{
-			ID: "mark", Keys: []string{"space"}, Title: "mark the asset; m then acts on what is marked", Where: "list", Rank: 62,
+			ID: "mark", Keys: []string{"space"}, Title: "mark it; m then acts on what is marked", Where: "list", Rank: 62,
 			Enabled: needsAsset, Run: (*Model).mark,
 		},
 		{
@@ -123,7 +129,7 @@ func workActions() []*Action {
 			Enabled: needsAsset, Run: (*Model).markRange,
 		},
 		{
-			ID: "trust", Title: "let assetdev execute this workspace's code", Short: "trust", Rank: 1,
+			ID: "trust", Keys: []string{"t"}, Title: "trust: let assetdev execute this code", Short: "trust", Rank: 1,
 			Enabled: func(m *Model) string {
 				if !m.needsTrust() {
 					return "this workspace is trusted"
@@ -133,7 +139,7 @@ func workActions() []*Action {
 			Run: func(m *Model) tea.Cmd { m.overlay = &trustOverlay{}; return nil }, Sends: []engine.Command{engine.Trust{}},
 		},
 		{
-			ID: "rollback", Keys: []string{"enter"}, Title: "make the kept version under the cursor the newest data", Short: "roll back", Where: "history", Rank: 8,
+			ID: "rollback", Keys: []string{"enter"}, Title: "make this kept version the newest data", Short: "roll back", Where: "history", Rank: 8,
 			Enabled: func(m *Model) string {
 				if len(m.past.versions) == 0 {
 					return "there are no kept versions"
@@ -150,14 +156,14 @@ func lookActions() []*Action {
 		return func(m *Model) tea.Cmd { return m.openTab(t) }
 	}
 	return []*Action{
-		{ID: "preview", Keys: []string{"p"}, Title: "show the asset's rows", Short: "preview", Rank: 20, Enabled: needsAsset, Run: open(tabPreview)},
-		{ID: "why", Keys: []string{"w"}, Title: "show why the asset is not fresh, down to what changed", Short: "why", Rank: 21, Enabled: needsAsset, Run: open(tabWhy)},
-		{ID: "logs", Keys: []string{"L"}, Title: "show the log of the asset's last step", Short: "logs", Rank: 22, Enabled: needsAsset, Run: open(tabLogs)},
-		{ID: "about", Keys: []string{"d"}, Title: "show what the asset is", Rank: 64, Enabled: needsAsset, Run: open(tabAbout)},
-		{ID: "code", Keys: []string{"c"}, Title: "show the asset's code", Rank: 65, Enabled: needsAsset, Run: open(tabCode)},
-		{ID: "history", Keys: []string{"H"}, Title: "show the asset's kept versions and the workspace's runs", Rank: 66, Enabled: needsAsset, Run: open(tabHistory)},
+		{ID: "preview", Keys: []string{"p"}, Title: "rows", Short: "preview", Rank: 20, Enabled: needsAsset, Run: open(tabPreview)},
+		{ID: "why", Keys: []string{"w"}, Title: "why it is not fresh, down to what changed", Short: "why", Rank: 21, Enabled: needsAsset, Run: open(tabWhy)},
+		{ID: "logs", Keys: []string{"L"}, Title: "log of its last step", Short: "logs", Rank: 22, Enabled: needsAsset, Run: open(tabLogs)},
+		{ID: "about", Keys: []string{"d"}, Title: "about it", Rank: 64, Enabled: needsAsset, Run: open(tabAbout)},
+		{ID: "code", Keys: []string{"c"}, Title: "its code", Rank: 65, Enabled: needsAsset, Run: open(tabCode)},
+		{ID: "history", Keys: []string{"H"}, Title: "its kept versions, and the workspace's runs", Rank: 66, Enabled: needsAsset, Run: open(tabHistory)},
 		{
-			ID: "edit", Keys: []string{"e"}, Title: "open the asset's code in the editor, at its line", Short: "edit", Rank: 23,
+			ID: "edit", Keys: []string{"e"}, Title: "open its code in the editor, at the line", Short: "edit", Rank: 23,
 			Enabled: func(m *Model) string {
 				key, ok := m.list.key()
 				if !ok {
@@ -170,7 +176,7 @@ func lookActions() []*Action {
 			},
 			Run: (*Model).edit,
 		},
-		{ID: "copy", Keys: []string{"y"}, Title: "copy the cell, the log line, the code's place or the asset key", Rank: 30, Short: "copy", Where: "preview", Run: (*Model).copy},
+		{ID: "copy", Keys: []string{"y"}, Title: "copy the cell", Rank: 30, Short: "copy", Where: "preview", Run: (*Model).copy},
 		{ID: "copy-key", Keys: []string{"y"}, Title: "copy the asset key", Where: "list", Rank: 67, Enabled: needsAsset, Run: (*Model).copy},
 		{ID: "copy-text", Keys: []string{"y"}, Title: "copy the line or place", Where: "text", Rank: 68, Enabled: needsAsset, Run: (*Model).copy},
 		{ID: "copy-row", Keys: []string{"Y"}, Title: "copy the row, its cells joined by tabs", Where: "preview", Rank: 31, Run: (*Model).copyRow},
@@ -200,7 +206,7 @@ func moveActions() []*Action {
 		{ID: "page-up", Keys: []string{"pgup", "ctrl+b"}, Title: "a page up", Run: pages(-1, 1)},
 		{ID: "top", Keys: []string{"g", "home"}, Title: "to the beginning", Run: func(m *Model) tea.Cmd { return m.jump(false) }},
 		{ID: "bottom", Keys: []string{"G", "end"}, Title: "to the end; in a log: follow it", Run: func(m *Model) tea.Cmd { return m.jump(true) }},
-		{ID: "next-match", Keys: []string{"n"}, Title: "next match; without a search the next asset that needs attention", Run: func(m *Model) tea.Cmd { return m.next(1) }},
+		{ID: "next-match", Keys: []string{"n"}, Title: "next match, or asset that needs attention", Run: func(m *Model) tea.Cmd { return m.next(1) }},
 		{ID: "previous-match", Keys: []string{"N"}, Title: "previous match, or asset that needs attention", Run: func(m *Model) tea.Cmd { return m.next(-1) }},
 		{
 			ID: "return", Keys: []string{"ctrl+o"}, Title: "back to the asset before the last jump", Run: (*Model).comeBack,
@@ -220,7 +226,7 @@ func screenActions() []*Action {
 		{ID: "back", Keys: []string{"esc"}, Title: "back: out of zoom, to the list, clear marks and filter", Run: (*Model).back},
 		{ID: "next-tab", Keys: []string{"]"}, Title: "next tab of the detail", Run: func(m *Model) tea.Cmd { return m.turn(1) }},
 		{ID: "previous-tab", Keys: []string{"["}, Title: "previous tab of the detail", Run: func(m *Model) tea.Cmd { return m.turn(-1) }},
-		{ID: "filter", Keys: []string{"/"}, Title: "filter the list by text or selection; in a log or code: search", Short: "filter", Rank: 40, Run: (*Model).ask4text, Label: func(m *Model) string {
+		{ID: "filter", Keys: []string{"/"}, Title: "filter by text or selection; search a log or code", Short: "filter", Rank: 40, Run: (*Model).ask4text, Label: func(m *Model) string {
 			if m.where() == "logs" || m.where() == "code" {
 				return "search"
 			}
@@ -237,7 +243,7 @@ func screenActions() []*Action {
 			}
 			return ""
 		}, Run: func(m *Model) tea.Cmd { return m.focusOn(PaneRun) }},
-		{ID: "zoom", Keys: []string{"+", "="}, Title: "the pane alone on the screen, without borders at its sides", Short: "zoom", Rank: 44, Enabled: func(m *Model) string {
+		{ID: "zoom", Keys: []string{"+", "="}, Title: "the pane alone on the screen, no side borders", Short: "zoom", Rank: 44, Enabled: func(m *Model) string {
 			if m.zoom {
 				return "the pane is alone already"
 			}
@@ -250,7 +256,7 @@ func screenActions() []*Action {
 			return ""
 		}, Run: func(m *Model) tea.Cmd { m.zoom = false; return nil }},
 		{ID: "help", Keys: []string{"?"}, Title: "what the keys do now", Short: "help", Rank: 42, Run: func(m *Model) tea.Cmd { m.overlay = newHelp(m); return nil }},
-		{ID: "mouse", Keys: []string{"ctrl+t"}, Title: "mouse on or off; off lets the terminal select text", Run: (*Model).toggleMouse},
+		{ID: "mouse", Keys: []string{"ctrl+t"}, Title: "mouse on or off; off: the terminal selects text", Run: (*Model).toggleMouse},
 		{ID: "redraw", Keys: []string{"ctrl+l"}, Title: "draw the screen anew", Run: func(*Model) tea.Cmd { return tea.ClearScreen }},
 		{ID: "suspend", Keys: []string{"ctrl+z"}, Title: "suspend; fg comes back", Run: func(*Model) tea.Cmd { return tea.Suspend }},
 		{ID: "theme-light", Title: "colours for a light terminal", Run: func(m *Model) tea.Cmd { m.setTheme("light"); return nil }},
@@ -269,7 +275,7 @@ func needsAsset(m *Model) string {
 
 func trusted(m *Model) string {
 	if m.needsTrust() {
-		return "this workspace is not trusted yet; : trust asks again"
+		return "this workspace is not trusted yet; t asks again"
 	}
 	return ""
 }

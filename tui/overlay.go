@@ -5,7 +5,6 @@ package tui
 import (
 	"fmt"
 	"strconv"
-	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
 
@@ -297,7 +296,7 @@ func (o *trustOverlay) key(m *Model, key string) tea.Cmd {
 		return m.do(engine.Trust{})
 	case "n", "esc", "q":
 		m.overlay, m.distrust = nil, true
-		return m.say(calm, "not trusted: everything can be looked at, nothing of it is executed; : trust asks again")
+		return m.say(calm, "not trusted: everything can be looked at, nothing of it is executed; t asks again")
 	case "j", "down":
 		o.top++
 	case "k", "up":
@@ -319,7 +318,9 @@ func (o *trustOverlay) text(m *Model, w int) []string {
 		s.blank()
 		s.text(m.th.Bold, "It would execute")
 		for _, c := range t.Commands {
-			s.text("", "  "+clean(c))
+			for _, part := range wrap(clean(c), max(8, w-2)) {
+				s.lines = append(s.lines, m.th.line(w).put("", "  "+part).end())
+			}
 		}
 	}
 	if len(t.Files) > 0 {
@@ -348,5 +349,5 @@ func (o *trustOverlay) draw(m *Model, w, h int) (title string, lines []string, f
 	if len(lines)+len(keys.lines) < h {
 		lines = append(lines, space(w))
 	}
-	return "Trust " + clean(m.snap.Workspace.Name) + "?", append(lines, keys.lines...), strings.TrimSpace("y o n")
+	return "Trust " + clean(m.snap.Workspace.Name) + "?", append(lines, keys.lines...), "y, o or n"
 }

@@ -4,7 +4,7 @@ package tui
 // and never because a status did; what a row says is looked up while it is drawn, for the rows on the screen only.
 
 import (
-	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,6 +44,9 @@ type listPane struct {
 	locW     int
 	seq      uint64
 	statuses map[graph.Key]rowStatus
+
+	counts    []wordCount
+	countsSeq uint64
 }
 
 // A rowStatus is the status column of one asset: the screen's one word and what it adds to it.
@@ -68,6 +71,18 @@ func (p *listPane) show(key graph.Key) bool {
 		}
 	}
 	return false
+}
+
+// start puts the cursor where a new session begins: on the first asset that needs attention, else on the first of our own.
+func (m *Model) start() {
+	for _, good := range []bool{false, true} {
+		for i, row := range m.list.at {
+			if r := &m.list.rows[row]; !r.external && (good || m.word(r.key) != "fresh") {
+				m.list.cursor = i
+				return
+			}
+		}
+	}
 }
 
 func (p *listPane) move(n int) {
@@ -323,7 +338,7 @@ func (m *Model) emptyList(w int) []string {
 	case m.snap.Loading:
 		text = "loading the code locations"
 	case m.needsTrust():
-		text = "this workspace is not trusted, so none of its code was asked; : trust asks again"
+		text = "this workspace is not trusted, so none of its code was asked; t asks again"
 	case len(m.snap.Locations) > 0:
 		text = "the code locations define no assets"
 	}
@@ -443,25 +458,27 @@ func (m *Model) numbers(key graph.Key) (age, rows, took string) {
 	return age, rows, took
 }
 
-// counts returns how many assets have each word, in the order of the header.
+// counts returns how many assets have each word, in the order of the header, computed once per snapshot.
 func (m *Model) counts() []wordCount {
+	if m.list.counts != nil && m.list.countsSeq == m.snap.Seq {
+		return m.list.counts
+	}
 	n := map[string]int{}
 	for _, key := range m.keysOfGraph() {
 		n[m.word(key)]++
 	}
-	var out []wordCount
+	out := []wordCount{}
 	for _, word := range []string{"fresh", "stale", "failed", "check failed", "missing", "overdue", "running", "queued", "unknown", "external"} {
 		if n[word] > 0 {
 			out = append(out, wordCount{word, n[word]})
 			delete(n, word)
 		}
 	}
-	rest := make([]wordCount, 0, len(n))
-	for word, k := range n {
-		rest = append(rest, wordCount{word, k})
+	for _, word := range slices.Sorted(maps.Keys(n)) {
+		out = append(out, wordCount{word, n[word]})
 	}
-	slices.SortFunc(rest, func(a, b wordCount) int { return cmp.Compare(a.word, b.word) })
-	return append(out, rest...)
+	m.list.counts, m.list.countsSeq = out, m.snap.Seq
+	return out
 }
 
 type wordCount struct {

@@ -5,6 +5,7 @@ package tui
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -200,7 +201,7 @@ func (m *Model) header(w int) string {
 		}
 		glyph := m.th.glyph(c.word)
 		text := glyph + strconv.Itoa(c.n)
-		if w >= 120 {
+		if w >= 150 {
 			text = glyph + " " + strconv.Itoa(c.n) + " " + c.word
 			if i > 0 {
 				plainCounts.WriteString("  ")
@@ -231,10 +232,10 @@ func (m *Model) header(w int) string {
 		}
 	}
 	parts := []part{
-		{0, m.plainLabel(m.th.Title, "assetdev"), 1},
-		{1, m.plainLabel("", clip(clean(s.Workspace.Name), 30, m.th.G.Ellipsis)), 1},
-		{4, m.plainLabel(m.th.Dim, locations+" "+plural(len(m.keysOfGraph()), "asset")), 3},
-		{2, label{plainCounts.String(), counts.String()}, 3},
+		{2, m.plainLabel(m.th.Title, "assetdev"), 1},
+		{0, m.plainLabel("", clip(clean(s.Workspace.Name), max(10, min(30, w/4)), m.th.G.Ellipsis)), 1},
+		{4, m.plainLabel(m.th.Dim, locations+" "+plural(m.list.total, "asset")), 3},
+		{1, label{plainCounts.String(), counts.String()}, 3},
 		{3, m.plainLabel(autoStyle, auto), 3},
 		{storageRank, m.plainLabel(m.th.Dim, clip(clean(s.Workspace.Storage), 60, m.th.G.Ellipsis)), 3},
 		{6, m.plainLabel(m.th.Dim, m.opts.Now().Format("15:04")), 3},
@@ -349,13 +350,24 @@ func (m *Model) footer(w int) string {
 		room = w - cells(note) - 3
 	}
 	l.put("", " ")
-	for _, a := range m.hints() {
-		key, title := keyName(m.keys.first(a.ID)), a.hint(m)
-		n := cells(key) + 1 + cells(title)
-		if l.n+n+2 > room {
+	hints := m.hints()
+	last := func(a *Action) int { return cells(keyName(m.keys.first(a.ID))) + 1 + cells(a.hint(m)) }
+	var help *Action // keeps its place at the end, whatever else is left out
+	if i := slices.IndexFunc(hints, func(a *Action) bool { return a.ID == "help" }); i >= 0 {
+		help = hints[i]
+		hints = slices.Delete(hints, i, i+1)
+		room -= last(help) + 2
+	}
+	put := func(a *Action) { l.put(m.th.Key, keyName(m.keys.first(a.ID))).put("", " ").put(m.th.Dim, a.hint(m)) }
+	for _, a := range hints {
+		if l.n+last(a)+2 > room+2 {
 			break
 		}
-		l.put(m.th.Key, key).put("", " ").put(m.th.Dim, title).put("", "  ")
+		put(a)
+		l.put("", "  ")
+	}
+	if help != nil && (room > 0 || note == "") {
+		put(help)
 	}
 	if note != "" {
 		l.to(w-cells(note)-1).put(noteStyle, note)

@@ -156,7 +156,7 @@ func (g *Grid) Lines(w, h int, look *Look, focused bool) []string {
 		return blank(w, h)
 	}
 	g.clamp()
-	numbers := max(2, len(strconv.FormatInt(max(1, g.page.RowsTotal), 10)))
+	numbers := max(3, len(strconv.FormatInt(min(g.page.RowsTotal, g.top+int64(g.height)), 10)))
 	g.scrollColumns(w - numbers - 1)
 	lines := make([]string, 0, h)
 	lines = append(lines, g.line(w, numbers, "#", look.Header, look, func(c int) (string, string, bool) {
