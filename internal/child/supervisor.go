@@ -165,7 +165,7 @@ func endLeftovers(groups []int, mark string, patience time.Duration) int {
 func leftovers(groups []int, mark string) []int {
 	var there []int
 	for _, g := range groups {
-		if err := syscall.Kill(-g, 0); err == nil || err == syscall.EPERM { //nolint:errorlint // Kill returns a bare Errno
+		if err := syscall.Kill(-g, 0); err == nil || err == syscall.EPERM {
 			there = append(there, g)
 		}
 	}

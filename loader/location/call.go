@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,7 +24,7 @@ const (
 )
 
 // afterAnswer is how long a process may go on after it has answered, or after it has closed the channel.
-const afterAnswer = 3 * time.Second
+const afterAnswer = 2 * time.Second
 
 // traceLines and traceBytes bound what of a process's output becomes [Error.Trace].
 const (
@@ -76,7 +77,7 @@ func (c Call) Do(ctx context.Context, q wire.Request) (Answer, error) {
 		if command.Env == nil {
 			command.Env = os.Environ()
 		}
-		command.Env = append(command.Env[:len(command.Env):len(command.Env)], "SHARED_ASSETS_PATH="+q.View)
+		command.Env = append(slices.Clip(command.Env), "SHARED_ASSETS_PATH="+q.View)
 	}
 	p, err := child.Start(command)
 	if err != nil {

@@ -21,7 +21,7 @@ var command = regexp.MustCompile(`^\s+(go (?:get|mod|work) \S.*)$`)
 // relative to dir.
 func explainBuild(output, dir string) *location.Error {
 	e := &location.Error{Trace: strings.TrimRight(wire.Cut(output, 64<<10), "\n")}
-	more := 0
+	more, unused := 0, false
 	var commands []string
 	for line := range strings.SplitSeq(e.Trace, "\n") {
 		if m := command.FindStringSubmatch(line); m != nil {
@@ -31,6 +31,12 @@ func explainBuild(output, dir string) *location.Error {
 		if m := place.FindStringSubmatch(line); m != nil {
 			if e.File != "" {
 				more++
+				if !unused {
+					continue
+				}
+			}
+			// What is not used is often a consequence of a mistake further down.
+			if unused = strings.Contains(m[4], " and not used"); unused && e.File != "" {
 				continue
 			}
 			e.File, e.Message = below(dir, m[1]), m[4]
