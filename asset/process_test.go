@@ -584,7 +584,7 @@ func TestStreamErrorIsNotLost(t *testing.T) {
 
 func TestStreamsHaveBoundedMemory(t *testing.T) {
 	type row struct{ Text string }
-	const rows, size = 3000, 100 << 10 // 300 MB
+	const rows, size = 2000, 100 << 10 // 200 MB
 	text := strings.Repeat("x", size)
 	dir := t.TempDir()
 	in, out := filepath.Join(dir, "in"), filepath.Join(dir, "out")

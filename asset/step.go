@@ -238,15 +238,17 @@ func (s *step) load(key string, d data) (reflect.Value, error) {
 }
 
 func (s *step) noData(in wire.Input, key, path string) error {
-	owner := "no code location makes it"
-	if in.Location != "" {
-		owner = fmt.Sprintf("code location %q makes it", in.Location)
+	if s.view == "" { // not started by assetdev
+		return fmt.Errorf("load %q: there is no data; no file was given for it (in a test, assettest.Input gives one)", key)
+	}
+	if in.Location == "" {
+		return fmt.Errorf("load %q: there is no data at %s; no code location makes it", key, path)
 	}
 	command := in.Command
 	if command == "" {
 		command = "assetdev materialize " + key
 	}
-	return fmt.Errorf("load %q: there is no data at %s; %s, with: %s", key, path, owner, command)
+	return fmt.Errorf("load %q: there is no data at %s; code location %q makes it, run: %s", key, path, in.Location, command)
 }
 
 // A kept remembers, for the end of a step, what must be released and which stream failed. All methods work on a nil kept, which

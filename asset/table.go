@@ -22,7 +22,7 @@ import (
 // A batch that is written ends at the first of these.
 const (
 	batchRows  = 64 << 10
-	batchBytes = 32 << 20
+	batchBytes = 16 << 20
 )
 
 // WriteFile writes rows to an Arrow IPC file at path, replacing what is there, and returns how many they are. rows is anything
