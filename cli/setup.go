@@ -256,7 +256,7 @@ func (a *app) doctorCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "doctor", Short: "what is wrong with the set-up, and how to mend it", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return a.with(engine.Options{}, func(e *engine.Engine, _ *engine.Snapshot) error { return a.findings(e.Doctor(a.ctx)) })
+			return a.with(engine.Options{}, func(e *engine.Engine, _ *engine.Snapshot) error { return a.findings(e.Doctor()) })
 		},
 	}
 }

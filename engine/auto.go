@@ -47,11 +47,11 @@ func (e *Engine) firstAuto() Auto {
 	case !errors.Is(err, fs.ErrNotExist):
 		e.notice(diag.New("state", "%w", err))
 	}
-	switch settings := e.ws.Settings.AutoRun; {
-	case settings.Select == "off":
+	switch selection := e.ws.Settings.AutoRun.Select.Value; {
+	case selection == "off":
 		return Auto{Mode: "off"}
-	case settings.Select != "" && settings.Select != "all":
-		return Auto{Mode: "selection", Selection: settings.Select}
+	case selection != "" && selection != "all":
+		return Auto{Mode: "selection", Selection: selection}
 	case e.ws.Settings.Shared:
 		return Auto{Mode: "off"}
 	}

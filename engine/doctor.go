@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +17,7 @@ import (
 	"github.com/assetdev/assetdev/internal/trust"
 	"github.com/assetdev/assetdev/loader"
 	"github.com/assetdev/assetdev/loader/workspace"
+	"golang.org/x/sys/unix"
 )
 
 // NeedsTrust is the error of what would execute code of a workspace that is not trusted.
@@ -100,14 +103,38 @@ func (e *Engine) Collect(ctx context.Context, dryRun bool) (Collected, error) {
 	if err != nil {
 		return Collected{}, err
 	}
-	out := Collected{Versions: report.Versions, Bytes: report.Bytes}
-	if keep := e.ws.Settings.Keep.Runs; keep > 0 && !dryRun {
-		if out.Runs, err = e.history.Prune(time.Now().Add(-keep)); err != nil {
+	out := Collected{Versions: len(report.Deleted), Bytes: report.Bytes}
+	if !dryRun {
+		if out.Runs, err = e.prune(); err != nil {
 			return out, err
 		}
 	}
 	out.Kept, err = e.manager.Size(ctx)
 	return out, err
+}
+
+// writable returns an error when a folder, or the nearest one above it that exists, cannot be written.
+func writable(dir string) error {
+	for {
+		err := unix.Access(dir, unix.W_OK)
+		if !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
+			if err != nil {
+				return fmt.Errorf("%s cannot be written: %w", dir, err)
+			}
+			return nil
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// prune removes what the settings do not keep of the history, and returns how many runs that were.
+func (e *Engine) prune() (int, error) {
+	keep := e.ws.Settings.Keep
+	var before time.Time
+	if keep.RunsFor > 0 {
+		before = time.Now().Add(-keep.RunsFor)
+	}
+	return e.history.Prune(before, keep.Runs)
 }
 
 // RunAssets returns the assets that have a step in a run of the history, in the order in which the steps first spoke.
@@ -140,16 +167,13 @@ func (e *Engine) Verify(ctx context.Context) ([]Finding, error) {
 	}
 	var out []Finding
 	for _, f := range found {
-		out = append(out, Finding{Check: f.Name, State: "error", Text: f.Text, Remedy: f.Remedy})
-	}
-	if len(out) == 0 {
-		out = append(out, Finding{Check: "storage", State: "ok", Text: "every record's data is there and is what its record says"})
+		out = append(out, Finding{Check: f.Check, State: f.State, Text: f.Text, Remedy: f.Remedy, File: f.File})
 	}
 	return out, nil
 }
 
 // Doctor looks at what the workspace needs to work.
-func (e *Engine) Doctor(ctx context.Context) []Finding {
+func (e *Engine) Doctor() []Finding {
 	s := e.Snapshot()
 	var out []Finding
 	add := func(check, state, text, remedy string) {
@@ -181,7 +205,7 @@ func (e *Engine) Doctor(ctx context.Context) []Finding {
 		}
 		out = append(out, Finding{Check: "location " + l.Name, State: "error", Text: l.Error.Message, File: l.Error.File, Line: l.Error.Line, Remedy: "repair the code; its last good graph stays until then"})
 	}
-	if err := e.manager.CheckWritable(ctx); err != nil {
+	if err := writable(e.manager.BaseDir()); err != nil {
 		add("storage", "error", err.Error(), "make the folder writable, or name another one: io_manager: {filesystem: {base_dir: …}}")
 	} else {
 		add("storage", "ok", s.Workspace.Storage, "")

@@ -184,7 +184,7 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 	keep := ws.Settings.Keep
 	manager, err := iomanager.Open(ctx, iomanager.Config{
 		BaseDir: base, StateDir: state, ReadOnly: ws.Settings.ReadOnly,
-		Keep: iomanager.Keep{Versions: keep.Versions, Size: keep.Size, Runs: keep.Runs},
+		Keep: iomanager.Keep{Versions: keep.Versions, Size: keep.Size, Runs: keep.RunsFor},
 	})
 	if err != nil {
 		return nil, err
@@ -398,7 +398,7 @@ func (e *Engine) owners() map[graph.Key]string {
 	owners := map[graph.Key]string{}
 	for text, location := range e.ws.Settings.Owners {
 		if key, err := graph.ParseKey(text); err == nil {
-			owners[key] = location
+			owners[key] = location.Value
 		}
 	}
 	return owners

@@ -202,21 +202,14 @@ func (e *Engine) asks(m Materialize, plan graph.Plan) []string {
 		return nil
 	}
 	confirm := e.ws.Settings.Confirm
-	steps, limit := 20, time.Minute
-	if confirm.Steps > 0 {
-		steps = confirm.Steps
-	}
-	if confirm.Time > 0 {
-		limit = confirm.Time
-	}
 	var why []string
-	if len(plan.Steps) > steps {
+	if len(plan.Steps) > confirm.Steps {
 		why = append(why, fmt.Sprintf("%d steps", len(plan.Steps)))
 	}
 	switch ms := total(plan); {
 	case ms < 0:
 		why = append(why, "its duration is not known yet")
-	case ms > limit.Milliseconds():
+	case ms > confirm.Time.Milliseconds():
 		why = append(why, fmt.Sprintf("takes about %s", (time.Duration(ms)*time.Millisecond).Round(time.Second)))
 	}
 	for _, s := range plan.Steps {
@@ -231,12 +224,12 @@ func (e *Engine) asks(m Materialize, plan graph.Plan) []string {
 	if m.Marked {
 		why = append(why, fmt.Sprintf("%s marked", plural(len(m.Keys), "asset")))
 	}
-	if confirm.Select != "" {
-		if sel, err := graph.ParseSelection(confirm.Select); err == nil {
+	if confirm.Select.Value != "" {
+		if sel, err := graph.ParseSelection(confirm.Select.Value); err == nil {
 			if keys, err := graph.Select(e.graph, e.judge(), sel); err == nil {
 				for _, s := range plan.Steps {
 					if slices.Contains(keys, s.Asset) {
-						why = append(why, fmt.Sprintf("%s is in confirm: {select: %s}", s.Asset, confirm.Select))
+						why = append(why, fmt.Sprintf("%s is in confirm: {select: %s}", s.Asset, confirm.Select.Value))
 						break
 					}
 				}
@@ -310,7 +303,7 @@ func VersionName(r graph.Record) string { return fmt.Sprintf("%s-%d", r.Run, r.A
 
 // adopt gives data that was made elsewhere a record with the present code and input versions.
 func (e *Engine) adopt(c Adopt) (Reply, error) {
-	var drafts []graph.Record
+	drafts := make([]graph.Record, 0, len(c.Keys))
 	for _, key := range c.Keys {
 		asset, ok := e.graph.Asset(key)
 		if !ok {

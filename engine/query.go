@@ -2,14 +2,12 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/assetdev/assetdev/graph"
-	"github.com/assetdev/assetdev/internal/diag"
 	"github.com/assetdev/assetdev/iomanager"
 	"github.com/assetdev/assetdev/iomanager/page"
 )
@@ -131,7 +129,7 @@ func (e *Engine) Why(ctx context.Context, key graph.Key) (graph.Status, [][]grap
 		chain = append([]graph.Reason(nil), chain...)
 		for j := range chain {
 			if c, ok := changes[chain[j].Asset.String()+" "+chain[j].Symbol]; ok && chain[j].Kind == graph.CodeChanged {
-				chain[j].Diff = lineDiff(e.text(c.old), e.text(c.new))
+				chain[j].Diff = lineDiff(e.loader.Text(c.old), e.loader.Text(c.new))
 			}
 		}
 		chains[i] = chain
@@ -146,50 +144,6 @@ func part(code graph.Code, symbol string) graph.Part {
 		}
 	}
 	return graph.Part{}
-}
-
-// text returns the source text of a part: the one at hand, else what was kept when its version was committed.
-func (e *Engine) text(p graph.Part) string {
-	if p.Text != "" || p.Hash == "" {
-		return p.Text
-	}
-	data, err := os.ReadFile(e.textFile(p.Hash))
-	if err != nil {
-		return ""
-	}
-	return string(data)
-}
-
-func (e *Engine) textFile(hash string) string {
-	return filepath.Join(e.state, "code", strings.Map(func(r rune) rune {
-		if '0' <= r && r <= '9' || 'a' <= r && r <= 'z' {
-			return r
-		}
-		return '_'
-	}, hash))
-}
-
-// keepTexts keeps the source texts of a committed code version beside the workspace, by hash, so that a later why can show
-// what changed. What cannot be kept costs a diff, nothing else.
-func (e *Engine) keepTexts(code graph.Code) {
-	var problems []error
-	for _, p := range code.Parts {
-		if p.Text == "" || p.Hash == "" {
-			continue
-		}
-		file := e.textFile(p.Hash)
-		if _, err := os.Stat(file); err == nil {
-			continue
-		}
-		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-			problems = append(problems, err)
-			break
-		}
-		problems = append(problems, os.WriteFile(file, []byte(p.Text), 0o600))
-	}
-	if err := errors.Join(problems...); err != nil {
-		e.post(func() { e.notice(diag.New("state", "keep the code's text: %w", err)) })
-	}
 }
 
 // maxDiff bounds the lines of a diff that a reason shows.

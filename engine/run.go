@@ -242,11 +242,7 @@ func (e *Engine) endRun(r *activeRun, outcome string) {
 // tidy applies retention and measures the storage, after a run.
 func (e *Engine) tidy(ctx context.Context) {
 	_, collectErr := e.manager.Collect(ctx, false)
-	keep := e.ws.Settings.Keep.Runs
-	var pruneErr error
-	if keep > 0 {
-		_, pruneErr = e.history.Prune(time.Now().Add(-keep))
-	}
+	_, pruneErr := e.prune()
 	size, sizeErr := e.manager.Size(ctx)
 	if err := errors.Join(collectErr, pruneErr, sizeErr); err != nil && ctx.Err() == nil {
 		e.post(func() { e.notice(diag.New("storage", "retention: %w", err)) })
@@ -528,7 +524,6 @@ func (e *Engine) tryStep(ctx context.Context, job stepJob) (result stepResult) {
 	if err != nil {
 		return e.stopped(ctx, failed(err))
 	}
-	e.keepTexts(code)
 	result.record = &committed
 	switch outcome {
 	case iomanager.Succeeded:

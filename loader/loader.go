@@ -18,7 +18,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -34,7 +33,6 @@ import (
 	"github.com/assetdev/assetdev/internal/diag"
 	"github.com/assetdev/assetdev/internal/trust"
 	"github.com/assetdev/assetdev/internal/wire"
-	"github.com/assetdev/assetdev/loader/codeversion"
 	"github.com/assetdev/assetdev/loader/location"
 	"github.com/assetdev/assetdev/loader/workspace"
 )
@@ -90,26 +88,6 @@ type opened interface {
 	Stamp(ctx context.Context) (stamp string, ok bool)
 }
 
-// A keptLocation is a location in the stored graph.
-type keptLocation struct {
-	Kind        string                      `json:"kind"`
-	Stamp       string                      `json:"stamp,omitempty"`
-	Entry       string                      `json:"entry,omitempty"` // code version of the entry point
-	Assets      []wire.Asset                `json:"assets"`
-	Versions    map[string]location.Version `json:"versions"`
-	Problems    []string                    `json:"problems,omitempty"`
-	Environment location.Environment        `json:"environment"`
-	TookMS      int64                       `json:"took_ms"`
-}
-
-// keptFormat is the number of the stored graph's format. Another number is ignored: the file is disposable.
-const keptFormat = 1
-
-type keptGraph struct {
-	Format    int                     `json:"format"`
-	Locations map[string]keptLocation `json:"locations"`
-}
-
 // Open reads the stored graph. It executes nothing and reads no file of a location. A stored graph that cannot be understood
 // is as good as none.
 func Open(ws *workspace.Workspace, opts Options) *Loader {
@@ -117,7 +95,7 @@ func Open(ws *workspace.Workspace, opts Options) *Loader {
 	kept := l.readKept()
 	for _, entry := range ws.Locations {
 		u := &unit{entry: entry}
-		if k, ok := kept.Locations[entry.Name]; ok && k.Kind == string(entry.Kind) {
+		if k, ok := kept[entry.Name]; ok && k.Kind == string(entry.Kind) {
 			u.kept = k
 		}
 		u.state = l.fromKept(u)
@@ -137,49 +115,6 @@ func (l *Loader) fromKept(u *unit) State {
 	s.Problems = append(s.Problems, u.kept.Problems...)
 	s.LastGood = u.kept.Assets != nil
 	return s
-}
-
-func (l *Loader) keptFile() string { return filepath.Join(l.opts.StateDir, "graph.json") }
-
-func (l *Loader) readKept() keptGraph {
-	var kept keptGraph
-	data, err := os.ReadFile(l.keptFile())
-	if err != nil || json.Unmarshal(data, &kept) != nil || kept.Format != keptFormat {
-		return keptGraph{}
-	}
-	return kept
-}
-
-// Save writes the stored graph.
-func (l *Loader) Save() error {
-	l.saving.Lock()
-	defer l.saving.Unlock()
-	kept := keptGraph{keptFormat, map[string]keptLocation{}}
-	for name, u := range l.units {
-		u.now.Lock()
-		if u.kept.Assets != nil {
-			kept.Locations[name] = u.kept
-		}
-		u.now.Unlock()
-	}
-	data, err := json.Marshal(kept)
-	if err != nil {
-		return fmt.Errorf("store the graph: %w", err)
-	}
-	if old, err := os.ReadFile(l.keptFile()); err == nil && string(old) == string(data) {
-		return nil
-	}
-	if err := os.MkdirAll(l.opts.StateDir, 0o700); err != nil {
-		return fmt.Errorf("store the graph: %w", err)
-	}
-	temporary := fmt.Sprintf("%s.%d", l.keptFile(), os.Getpid())
-	if err := os.WriteFile(temporary, data, 0o600); err != nil {
-		return fmt.Errorf("store the graph: %w", err)
-	}
-	if err := os.Rename(temporary, l.keptFile()); err != nil {
-		return errors.Join(fmt.Errorf("store the graph: %w", err), os.Remove(temporary))
-	}
-	return nil
 }
 
 // Names returns the names of the locations, in the workspace's order.
@@ -283,7 +218,7 @@ func (l *Loader) Refresh(ctx context.Context, name string, depth Depth) Refreshe
 		return l.fail(u, asError(err))
 	}
 	entry := versions[""].Code.Version
-	ask := u.kept.Assets == nil || entry == "" || entry != u.kept.Entry || before.Err != nil
+	ask := u.kept.Assets == nil || entry == "" || entry != u.kept.entry() || before.Err != nil
 	if depth == Static && ask {
 		if u.kept.Assets == nil {
 			return Refreshed{State: before, Ask: true}
@@ -319,9 +254,12 @@ func (l *Loader) Refresh(ctx context.Context, name string, depth Depth) Refreshe
 		}
 		kept.TookMS = time.Since(began).Milliseconds()
 	}
-	kept.Versions, kept.Entry, kept.Stamp = versions, versions[""].Code.Version, ""
+	kept.Versions, kept.Stamp = versions, ""
 	if after, ok := loc.Stamp(ctx); ok && after == stamp {
 		kept.Stamp = stamp + l.variables(kept.Versions)
+	}
+	if err := l.keepTexts(versions); err != nil {
+		kept.Problems = append(kept.Problems, err.Error())
 	}
 	s := State{Name: name, Kind: before.Kind, Dir: before.Dir, Note: before.Note, Loaded: true, Environment: kept.Environment, Took: time.Since(began)}
 	s.Assets, s.Problems = l.assets(name, kept.Assets, kept.Versions)
@@ -338,8 +276,8 @@ func (l *Loader) variables(versions map[string]location.Version) string {
 	names := map[string]bool{}
 	for _, v := range versions {
 		for _, p := range v.Code.Parts {
-			if name, ok := strings.CutPrefix(p.Symbol, codeversion.VariablePrefix); ok && p.Kind == graph.PartEnvironment {
-				names[name] = true
+			if p.Kind == graph.PartEnvironment && p.Symbol != "go" && !strings.ContainsAny(p.Symbol, "./") {
+				names[p.Symbol] = true
 			}
 		}
 	}

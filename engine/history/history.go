@@ -223,12 +223,13 @@ func (h *History) Events(run string, yield func(event.Event) bool) error {
 	return nil
 }
 
-// Prune removes runs that began before the time, except the newest one. It returns how many it removed.
-func (h *History) Prune(before time.Time) (int, error) {
+// Prune removes runs that began before the time, and runs beyond the newest keep (0: all may stay), except the newest one. It
+// returns how many it removed.
+func (h *History) Prune(before time.Time, keep int) (int, error) {
 	runs, err := h.Runs(0)
 	removed := 0
 	for i, s := range runs {
-		if i == 0 || s.At.IsZero() || !s.At.Before(before) || s.State == event.Running {
+		if i == 0 || s.State == event.Running || !s.At.Before(before) && (keep == 0 || i < keep) {
 			continue
 		}
 		if removeErr := os.RemoveAll(h.Dir(s.Run)); removeErr != nil {

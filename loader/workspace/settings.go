@@ -44,9 +44,9 @@ type Confirm struct {
 // Keep bounds what is kept. Of Runs and RunsFor at most one is set.
 type Keep struct {
 	Versions int           // versions of each asset; default 5
-	Size     int64         // bytes of kept versions together; 0: no limit
+	Size     int64         // bytes of kept versions together; default 20 GiB; 0: no limit
 	Runs     int           // runs of the history; 0: no limit by number
-	RunsFor  time.Duration // age of runs of the history; 0: no limit by age
+	RunsFor  time.Duration // age of runs of the history; default 30 days; 0: no limit by age
 }
 
 // Personal is what config.yaml in the user's configuration folder says.
@@ -75,7 +75,7 @@ func defaultSettings() Settings {
 	return Settings{
 		AutoRun: AutoRun{Budget: 10 * time.Second},
 		Confirm: Confirm{Steps: 20, Time: time.Minute},
-		Keep:    Keep{Versions: 5},
+		Keep:    Keep{Versions: 5, Size: 20 << 30, RunsFor: 30 * 24 * time.Hour},
 	}
 }
 

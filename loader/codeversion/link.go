@@ -1,0 +1,418 @@
+package codeversion
+
+import (
+	"go/token"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// What the names in declarations mean, and what a declaration reaches. A program is all packages at one moment.
+
+// A node is one declaration in its package.
+type node struct {
+	*declaration
+	pack   *pack
+	source *source
+	symbol string
+
+	linked  bool
+	uses    []int32  // declarations it reaches by name
+	outside []string // import paths of packages that count as wholes or are not in folders
+	mutates bool     // it may change a package-level variable
+}
+
+// A program is the linked packages. It changes only by remembering what it computed.
+type program struct {
+	packs   []*pack
+	byPath  map[string]*pack
+	nodes   []*node            // sorted by symbol, so that a set of indexes in order is parts in order
+	methods map[string][]int32 // name → methods of all types
+	writers map[int32][]int32  // variable → declarations that may change it
+	effects []int32            // of all packages
+	reaches map[int32][]*pack  // memory of effectPacks
+
+	seen []uint32 // node → the walk that visited it
+	walk uint32
+}
+
+func link(packs []*pack) *program {
+	p := &program{packs: packs, byPath: map[string]*pack{}, methods: map[string][]int32{}, writers: map[int32][]int32{}, reaches: map[int32][]*pack{}}
+	for _, pk := range packs {
+		p.byPath[pk.path] = pk
+		pk.names, pk.methods, pk.effects = map[string][]int32{}, map[string][]int32{}, nil
+		if pk.opaque {
+			continue
+		}
+		count := map[string]int{}
+		for _, s := range pk.files {
+			for _, d := range s.parsed.decls {
+				symbol := pk.label + "." + d.name
+				if count[symbol]++; count[symbol] > 1 {
+					symbol += "#" + strconv.Itoa(count[symbol])
+				}
+				p.nodes = append(p.nodes, &node{declaration: d, pack: pk, source: s, symbol: symbol})
+			}
+		}
+	}
+	slices.SortStableFunc(p.nodes, func(a, b *node) int { return strings.Compare(a.symbol, b.symbol) })
+	p.seen = make([]uint32, len(p.nodes))
+	for i, n := range p.nodes {
+		id := int32(i) //nolint:gosec // a program has fewer declarations
+		for _, name := range n.names {
+			if name != "_" {
+				n.pack.names[name] = append(n.pack.names[name], id)
+			}
+		}
+		if n.kind == kindMethod {
+			p.methods[n.method] = append(p.methods[n.method], id)
+			if token.IsExported(n.method) {
+				n.pack.methods[n.recv] = append(n.pack.methods[n.recv], id)
+			}
+		}
+	}
+	for i, n := range p.nodes {
+		id := int32(i) //nolint:gosec // a program has fewer declarations
+		for _, w := range n.writes {
+			for _, target := range p.declared(n, w) {
+				if k := p.nodes[target].kind; k == kindVar && target != id && !(n.kind == kindFunc && n.pack.name == "main" && n.name == "main") {
+					p.writers[target] = append(p.writers[target], id)
+				}
+			}
+		}
+	}
+	for i, n := range p.nodes {
+		id := int32(i) //nolint:gosec // a program has fewer declarations
+		if n.kind == kindInit || n.kind == kindBlank || n.kind == kindVar && p.initialiserMutates(id) {
+			n.pack.effects = append(n.pack.effects, id)
+			p.effects = append(p.effects, id)
+		}
+	}
+	for _, pk := range packs { // a package that another one links into
+		for _, s := range pk.files {
+			for _, target := range s.parsed.linknames {
+				if t := p.byPath[target]; t != nil && t.coarse == "" {
+					t.coarse = "//go:linkname in " + pk.label
+				}
+			}
+		}
+	}
+	return p
+}
+
+// declared returns the declarations that a name means in n: path "" is a name of its own package.
+func (p *program) declared(n *node, s selector) []int32 {
+	if s.path == "" {
+		return n.pack.names[s.name]
+	}
+	if pk := p.byPath[s.path]; pk != nil {
+		return pk.names[s.name]
+	}
+	return nil
+}
+
+// link resolves what n uses, once.
+func (p *program) link(n *node) {
+	if n.linked {
+		return
+	}
+	n.linked = true
+	file := n.file
+	for _, name := range n.idents {
+		n.uses = append(n.uses, n.pack.names[name]...)
+	}
+	through := func(path, name string) { // a name of an imported package
+		pk := p.byPath[path]
+		if pk == nil || pk.opaque {
+			n.outside = append(n.outside, path)
+			return
+		}
+		n.uses = append(n.uses, pk.names[name]...)
+	}
+	for _, s := range n.selectors {
+		through(s.path, s.name)
+	}
+	for _, imp := range file.imports {
+		pk := p.byPath[imp.path]
+		switch {
+		case imp.alias == "_":
+		case imp.alias == ".":
+			for _, name := range n.idents {
+				through(imp.path, name)
+			}
+		case imp.used:
+		case pk == nil || pk.opaque: // its name is not known, so that any x.Name may be of it
+			n.outside = append(n.outside, imp.path)
+		default:
+			for _, s := range n.raw {
+				if s.base == pk.name {
+					through(imp.path, s.name)
+				}
+			}
+		}
+	}
+	if n.kind == kindType {
+		n.uses = append(n.uses, n.pack.methods[n.name]...)
+	}
+	n.mutates = slices.ContainsFunc(n.writes, func(s selector) bool { return p.isVar(p.declared(n, s)) }) ||
+		slices.ContainsFunc(n.raw, func(s selector) bool { return p.isVar(n.pack.names[s.base]) && len(p.methods[s.name]) > 0 })
+	slices.Sort(n.uses)
+	n.uses = slices.Compact(n.uses)
+	slices.Sort(n.outside)
+	n.outside = slices.Compact(n.outside)
+}
+
+func (p *program) isVar(ids []int32) bool {
+	return slices.ContainsFunc(ids, func(id int32) bool { return p.nodes[id].kind == kindVar })
+}
+
+// initialiserMutates reports whether the initialiser of a variable may change another: it calls something of the module, and
+// what that reaches changes a package-level variable.
+func (p *program) initialiserMutates(id int32) bool {
+	n := p.nodes[id]
+	calls := n.callsFunc || slices.ContainsFunc(n.calls, func(s selector) bool {
+		if s.base == "." {
+			return len(p.methods[s.name]) > 0
+		}
+		return slices.ContainsFunc(p.declared(n, s), func(id int32) bool { return p.nodes[id].kind == kindFunc })
+	})
+	if !calls {
+		return false
+	}
+	mutates := false
+	p.plain(id, func(n *node) { mutates = mutates || n.mutates })
+	return mutates
+}
+
+// plain calls f for the declarations that id reaches by names alone.
+func (p *program) plain(id int32, f func(n *node)) {
+	p.walk++
+	queue := []int32{id}
+	p.seen[id] = p.walk
+	for len(queue) > 0 {
+		n := p.nodes[queue[len(queue)-1]]
+		queue = queue[:len(queue)-1]
+		p.link(n)
+		f(n)
+		for _, use := range n.uses {
+			if p.seen[use] != p.walk {
+				p.seen[use] = p.walk
+				queue = append(queue, use)
+			}
+		}
+	}
+}
+
+// effectPacks returns the other packages that an effect reaches into.
+func (p *program) effectPacks(id int32) []*pack {
+	packs, ok := p.reaches[id]
+	if ok {
+		return packs
+	}
+	p.plain(id, func(n *node) {
+		if n.pack != p.nodes[id].pack && !slices.Contains(packs, n.pack) {
+			packs = append(packs, n.pack)
+		}
+	})
+	p.reaches[id] = packs
+	return packs
+}
+
+// A closure is everything a symbol reaches.
+type closure struct {
+	nodes   []int32  // sorted
+	packs   []*pack  // that have a declaration in nodes, or are imported for their effects
+	outside []string // import paths, sorted
+	coarse  []string // reasons, in the order they were found
+}
+
+func (p *program) reach(start []int32) *closure {
+	// The memory of effectPacks uses the same marks: fill it before this walk begins.
+	for _, id := range p.effects {
+		p.effectPacks(id)
+	}
+	c := &closure{}
+	p.walk++
+	mark := p.walk
+	var queue []int32
+	visit := func(ids []int32) {
+		for _, id := range ids {
+			if p.seen[id] != mark {
+				p.seen[id] = mark
+				queue = append(queue, id)
+			}
+		}
+	}
+	touched := map[*pack]bool{}
+	outside := map[string]bool{}
+	everything := false
+	var touch func(pk *pack)
+	touch = func(pk *pack) {
+		if touched[pk] {
+			return
+		}
+		touched[pk] = true
+		c.packs = append(c.packs, pk)
+		visit(pk.effects)
+		if pk.coarse != "" {
+			c.coarse = append(c.coarse, pk.coarse)
+			for i, n := range p.nodes {
+				if n.pack == pk {
+					visit([]int32{int32(i)}) //nolint:gosec // a program has fewer declarations
+				}
+			}
+		}
+		for _, s := range pk.files {
+			for _, imp := range s.parsed.imports {
+				if imp.alias != "_" {
+					continue
+				}
+				if target := p.byPath[imp.path]; target != nil && !target.opaque {
+					touch(target)
+				} else {
+					outside[imp.path] = true
+				}
+			}
+		}
+	}
+	visit(start)
+	for {
+		for len(queue) > 0 {
+			id := queue[len(queue)-1]
+			queue = queue[:len(queue)-1]
+			c.nodes = append(c.nodes, id)
+			n := p.nodes[id]
+			p.link(n)
+			touch(n.pack)
+			visit(n.uses)
+			for _, name := range n.methods {
+				visit(p.methods[name])
+			}
+			visit(p.writers[id])
+			for _, path := range n.outside {
+				outside[path] = true
+			}
+			if n.reflects && !everything {
+				everything = true
+				c.coarse = append(c.coarse, "MethodByName in "+n.symbol)
+				for i := range p.nodes {
+					visit([]int32{int32(i)}) //nolint:gosec // a program has fewer declarations
+				}
+			}
+		}
+		for _, id := range p.effects {
+			if p.seen[id] != mark && slices.ContainsFunc(p.reaches[id], func(pk *pack) bool { return touched[pk] }) {
+				visit([]int32{id})
+			}
+		}
+		if len(queue) == 0 {
+			break
+		}
+	}
+	slices.Sort(c.nodes)
+	for path := range outside {
+		c.outside = append(c.outside, path)
+	}
+	slices.Sort(c.outside)
+	return c
+}
+
+// find returns the declarations that a symbol of the running program means, as its runtime names functions, and what is wrong
+// when there are none. Closures are their outer function; those in initialisers of variables are the whole package.
+func (p *program) find(symbol string) (ids []int32, coarse string) {
+	pk, rest := p.split(symbol)
+	if pk == nil {
+		return nil, ""
+	}
+	rest = strings.TrimSuffix(rest, "-fm")
+	rest, _, _ = strings.Cut(rest, "[")
+	if recv, ok := strings.CutPrefix(rest, "(*"); ok {
+		recv, method, _ := strings.Cut(recv, ").")
+		method, _, _ = strings.Cut(method, ".")
+		return p.method(pk, recv, method), ""
+	}
+	name, after, _ := strings.Cut(rest, ".")
+	switch name {
+	case "init", "glob":
+		for i, n := range p.nodes {
+			if n.pack == pk {
+				ids = append(ids, int32(i)) //nolint:gosec // a program has fewer declarations
+			}
+		}
+		return ids, "a function literal outside of functions in " + pk.label
+	case "":
+		return nil, ""
+	}
+	for _, id := range pk.names[name] {
+		switch p.nodes[id].kind {
+		case kindFunc:
+			ids = append(ids, id)
+		case kindType:
+			method, _, _ := strings.Cut(after, ".")
+			ids = append(ids, p.method(pk, name, method)...)
+		case kindVar:
+			ids = append(ids, id)
+		case kindMethod, kindInit, kindBlank, kindConst, kindSetup:
+		}
+	}
+	return ids, ""
+}
+
+func (p *program) method(pk *pack, recv, method string) []int32 {
+	recv, _, _ = strings.Cut(recv, "[")
+	var ids []int32
+	for _, id := range p.methods[method] {
+		if n := p.nodes[id]; n.pack == pk && n.recv == recv {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// split takes the package off a symbol. The runtime calls the main package "main", and writes a dot in the last element of
+// an import path as %2e.
+func (p *program) split(symbol string) (*pack, string) {
+	slash := strings.LastIndexByte(symbol, '/')
+	if bracket := strings.IndexByte(symbol, '['); bracket >= 0 && bracket < slash {
+		slash = strings.LastIndexByte(symbol[:bracket], '/')
+	}
+	for dot := slash + 1; ; dot++ {
+		i := strings.IndexByte(symbol[dot:], '.')
+		if i < 0 {
+			return nil, ""
+		}
+		dot += i
+		path := strings.NewReplacer("%2e", ".", "%22", `"`, "%25", "%").Replace(symbol[:dot])
+		if pk := p.byPath[path]; pk != nil && !pk.opaque {
+			return pk, symbol[dot+1:]
+		}
+		if path == "main" {
+			var main *pack
+			for _, pk := range p.packs {
+				if pk.isMain {
+					return pk, symbol[dot+1:]
+				}
+				if pk.name == "main" && !pk.opaque {
+					if main != nil {
+						return nil, "" // several: nobody knows which
+					}
+					main = pk
+				}
+			}
+			return main, symbol[dot+1:]
+		}
+	}
+}
+
+// relative names a file below dir relative to it, any other as it is.
+func relative(dir, file string) string {
+	if dir == "" {
+		return file
+	}
+	rel, err := filepath.Rel(dir, file)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		return file
+	}
+	return filepath.ToSlash(rel)
+}
