@@ -367,8 +367,8 @@ func (g *Graph) edges() (up, down [][]int32) {
 }
 
 // topological orders the numbers below n so that i stands before all of down[i]; of those that may stand next, the lowest
-// does. Numbers of one unit, named by its lowest member, stand together; a nil unit is each for itself. It reports whether
-// that worked for all; those that wait for each other are left out.
+// does. Numbers of one unit, named by its lowest member, stand together and do not wait for each other; without units each
+// stands for itself. It reports whether that worked for all; those that wait for each other, or for themselves, are left out.
 func topological(n int, down [][]int32, unit []int32) ([]int32, bool) {
 	of := func(i int32) int32 {
 		if unit == nil {
@@ -386,7 +386,7 @@ func topological(n int, down [][]int32, unit []int32) ([]int32, bool) {
 	}
 	for i := range int32(n) {
 		for _, d := range down[i] {
-			if of(d) != of(i) {
+			if unit == nil || of(d) != of(i) {
 				waits[of(d)]++
 			}
 		}
