@@ -1,0 +1,293 @@
+package iomanager
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/assetdev/assetdev/graph"
+	"github.com/assetdev/assetdev/iomanager/store"
+)
+
+// The codec of records, and the names of what is stored. FORMAT.md is the specification; a change here is a change there.
+//
+//	(a) What encode writes, decode reads back as the same value, except that times lose what JSON cannot say and durations what is below a millisecond.
+//	(b) decode accepts only what a writer of FORMAT.md may write: whatever passes it can be used without further checks.
+//	(c) A record is never written twice, so a field that this version does not know cannot get lost.
+
+// Format is the number of the storage format that this version writes. It reads all from 1 on.
+const Format = 1
+
+const (
+	ours       = ".assetdev"
+	formatName = ours + "/format.json"
+	dataFolder = ours + "/data"
+	logFolder  = ours + "/log"
+)
+
+// maxMS is the longest duration of a step.
+const maxMS = 1 << 40
+
+// maxRecord is the largest record that is read, in bytes.
+const maxRecord = 16 << 20
+
+// errNewer: something was written by a version of assetdev whose format this one does not know.
+var errNewer = errors.New("written by a newer assetdev; update this one")
+
+// An entry is a record with what the storage alone needs to know of its data.
+type entry struct {
+	graph.Record
+	Sum       string // of the bytes of the data file, as sumOf returns it
+	Content   string // data version computed from the data, where the author gave another; else ""
+	Unordered bool   // Content, or else DataVersion, was computed without regard to the order of rows
+}
+
+// isTable reports whether the entry's data is a table.
+func (e *entry) isTable() bool { return path.Ext(e.File) == ".parquet" }
+
+// content returns the data version that describes the data itself.
+func (e *entry) content() string {
+	if e.Content != "" {
+		return e.Content
+	}
+	return e.DataVersion
+}
+
+// wellKnown returns the name of the copy that others read.
+func (e *entry) wellKnown() string { return wellKnown(e.Key, path.Ext(e.File)) }
+
+// sameStep reports whether the entry is the commit of this attempt of this run.
+func (e *entry) sameStep(run string, attempt int) bool { return e.Run == run && e.Attempt == attempt }
+
+func wellKnown(key graph.Key, suffix string) string { return key.Bare().String() + suffix }
+
+// folderOf returns the name of the folder that a key has in the data and the log.
+func folderOf(key graph.Key) string { return strings.ReplaceAll(key.Bare().String(), "/", "%2F") }
+
+// keyOf is the inverse of folderOf.
+func keyOf(folder string) (graph.Key, bool) {
+	key, err := graph.ParseKey(strings.ReplaceAll(folder, "%2F", "/"))
+	return key, err == nil && key.Location() == "" && folderOf(key) == folder
+}
+
+func logOf(key graph.Key) string { return logFolder + "/" + folderOf(key) }
+
+func recordName(key graph.Key, seq int64) string {
+	return fmt.Sprintf("%s/%020d.json", logOf(key), seq)
+}
+
+// seqOf returns the number of the record with that name.
+func seqOf(name string) (int64, bool) {
+	digits, ok := strings.CutSuffix(path.Base(name), ".json")
+	if !ok || len(digits) != 20 {
+		return 0, false
+	}
+	seq, err := strconv.ParseUint(digits, 10, 63)
+	return int64(seq), err == nil && seq > 0
+}
+
+// dataName returns the name of the data of one attempt of one run.
+func dataName(key graph.Key, run string, attempt int, suffix string) string {
+	return fmt.Sprintf("%s/%s/%s-%d%s", dataFolder, folderOf(key), run, attempt, suffix)
+}
+
+// isDataName reports whether the last segment of a name is one that dataName makes.
+func isDataName(base string) bool {
+	suffix := path.Ext(base)
+	run, attempt, ok := cutLast(strings.TrimSuffix(base, suffix), "-")
+	n, err := strconv.Atoi(attempt)
+	return ok && err == nil && n > 0 && strconv.Itoa(n) == attempt && checkRun(run) == nil && checkSuffix(suffix) == nil
+}
+
+func cutLast(text, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(text, sep); i >= 0 {
+		return text[:i], text[i+len(sep):], true
+	}
+	return text, "", false
+}
+
+// checkRun accepts what can be part of a file name and holds no dot, so that a suffix can be told from it.
+func checkRun(run string) error {
+	if run == "" || len(run) > 100 || strings.ContainsFunc(run, func(r rune) bool { return !wordRune(r) && r != '-' }) {
+		return fmt.Errorf("run id %q is not of letters, digits, _ and -", run)
+	}
+	return nil
+}
+
+func checkSuffix(suffix string) error {
+	if suffix == "" {
+		return nil
+	}
+	if suffix[0] != '.' || len(suffix) < 2 || len(suffix) > 17 || strings.ContainsFunc(suffix[1:], func(r rune) bool { return !wordRune(r) }) {
+		return fmt.Errorf("suffix %q is not a dot and up to 16 letters, digits and _", suffix)
+	}
+	return nil
+}
+
+func wordRune(r rune) bool {
+	return r == '_' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+}
+
+// A fileRecord is a record as JSON. Names are those of "materialized" in the command line's JSON where it has them.
+type fileRecord struct {
+	Format      int                  `json:"format"`
+	Key         string               `json:"key"`
+	Seq         int64                `json:"seq"`
+	Run         string               `json:"run"`
+	Attempt     int                  `json:"attempt"`
+	Location    string               `json:"location,omitempty"`
+	At          time.Time            `json:"at"`
+	MS          int64                `json:"ms"`
+	Rows        int64                `json:"rows"`
+	Bytes       int64                `json:"bytes"`
+	DataVersion string               `json:"data_version"`
+	CodeVersion string               `json:"code_version"`
+	CodeAuthor  bool                 `json:"code_author,omitempty"`
+	CodeCoarse  string               `json:"code_coarse,omitempty"`
+	CodeParts   []filePart           `json:"code_parts,omitempty"`
+	File        string               `json:"file,omitempty"`
+	Sum         string               `json:"sum,omitempty"`
+	Content     string               `json:"content,omitempty"`
+	Unordered   bool                 `json:"unordered,omitempty"`
+	Partition   string               `json:"partition,omitempty"`
+	Inputs      map[graph.Key]string `json:"inputs"`
+	Changed     []string             `json:"changed,omitempty"`
+	Columns     []fileColumn         `json:"columns,omitempty"`
+	Metadata    map[string]string    `json:"metadata,omitempty"`
+	Git         *graph.Git           `json:"git,omitempty"`
+	Adopted     bool                 `json:"adopted,omitempty"`
+	By          string               `json:"by,omitempty"`
+}
+
+type filePart struct {
+	Kind   string `json:"kind"`
+	Symbol string `json:"symbol"`
+	Hash   string `json:"hash"`
+	File   string `json:"file,omitempty"`
+	Line   int    `json:"line,omitempty"`
+}
+
+type fileColumn struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+}
+
+// partKinds are the words of graph.PartKind. A kind that this version does not know is read as code.
+var partKinds = [...]string{graph.PartCode: "code", graph.PartFile: "file", graph.PartEnvironment: "environment"}
+
+// encode returns the record as it is stored.
+func encode(e *entry) ([]byte, error) {
+	r := fileRecord{
+		Format: Format, Key: e.Key.String(), Seq: e.Seq, Run: e.Run, Attempt: e.Attempt, Location: e.Location,
+		At: e.At.Round(0), MS: e.Took.Milliseconds(), Rows: e.Rows, Bytes: e.Bytes, DataVersion: e.DataVersion,
+		CodeVersion: e.Code.Version, CodeAuthor: e.Code.Author, CodeCoarse: e.Code.Coarse,
+		File: e.File, Sum: e.Sum, Content: e.Content, Unordered: e.Unordered, Partition: e.Partition, Inputs: e.Inputs, Changed: e.Changed,
+		Metadata: e.Metadata, Git: e.Git, Adopted: e.Adopted, By: e.By,
+	}
+	if r.Inputs == nil {
+		r.Inputs = map[graph.Key]string{}
+	}
+	for _, p := range e.Code.Parts {
+		if int(p.Kind) >= len(partKinds) {
+			return nil, fmt.Errorf("part %q has the unknown kind %d", p.Symbol, p.Kind)
+		}
+		r.CodeParts = append(r.CodeParts, filePart{Kind: partKinds[p.Kind], Symbol: p.Symbol, Hash: p.Hash, File: p.File, Line: p.Line})
+	}
+	for _, c := range e.Columns {
+		r.Columns = append(r.Columns, fileColumn(c))
+	}
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", " ")
+	if err := encoder.Encode(r); err != nil {
+		return nil, err
+	}
+	if out.Len() > maxRecord {
+		return nil, fmt.Errorf("the record has %d bytes, more than %d", out.Len(), maxRecord)
+	}
+	return out.Bytes(), nil
+}
+
+// decode reads a record. The error says what is wrong with it; it wraps errNewer when its format is newer than Format.
+func decode(data []byte) (*entry, error) {
+	var r fileRecord
+	err := json.Unmarshal(data, &r)
+	if r.Format > Format {
+		return nil, fmt.Errorf("format %d: %w", r.Format, errNewer)
+	} else if err != nil {
+		return nil, err
+	}
+	key, err := graph.ParseKey(r.Key)
+	if err != nil {
+		return nil, err
+	}
+	e := &entry{
+		Record: graph.Record{
+			Key: key, Seq: r.Seq, Run: r.Run, Attempt: r.Attempt, Location: r.Location, At: r.At, Took: time.Duration(r.MS) * time.Millisecond,
+			Rows: r.Rows, Bytes: r.Bytes, DataVersion: r.DataVersion, File: r.File, Partition: r.Partition, Inputs: r.Inputs, Changed: r.Changed,
+			Code:     graph.Code{Version: r.CodeVersion, Author: r.CodeAuthor, Coarse: r.CodeCoarse},
+			Metadata: r.Metadata, Git: r.Git, Adopted: r.Adopted, By: r.By,
+		},
+		Sum: r.Sum, Content: r.Content, Unordered: r.Unordered,
+	}
+	for _, p := range r.CodeParts {
+		part := graph.Part{Symbol: p.Symbol, Hash: p.Hash, File: p.File, Line: p.Line}
+		for kind, word := range partKinds {
+			if word == p.Kind {
+				part.Kind = graph.PartKind(kind)
+			}
+		}
+		e.Code.Parts = append(e.Code.Parts, part)
+	}
+	for _, c := range r.Columns {
+		e.Columns = append(e.Columns, graph.Column(c))
+	}
+	if r.Format < 1 {
+		return nil, errors.New("no format number")
+	}
+	if r.MS > maxMS {
+		return nil, fmt.Errorf("%d ms is no duration", r.MS)
+	}
+	return e, e.check()
+}
+
+// check returns what a reader could not rely on.
+func (e *entry) check() error {
+	switch {
+	case e.Key.IsZero() || e.Key.Location() != "":
+		return fmt.Errorf("%q is no key of a record", e.Key)
+	case e.Seq < 1:
+		return fmt.Errorf("number %d is not positive", e.Seq)
+	case e.Attempt < 1:
+		return fmt.Errorf("attempt %d is not positive", e.Attempt)
+	case e.Bytes < 0 || e.Rows < -1 || e.Took < 0:
+		return fmt.Errorf("%d rows, %d bytes in %v: a size is negative", e.Rows, e.Bytes, e.Took)
+	case e.DataVersion == "":
+		return errors.New("it has no data version")
+	}
+	if _, ok := e.Inputs[graph.Key{}]; ok {
+		return errors.New("an input has no key")
+	}
+	if err := checkRun(e.Run); err != nil {
+		return err
+	}
+	if e.File == "" {
+		return nil
+	}
+	if err := store.CheckName(e.File); err != nil {
+		return err
+	}
+	if folder, base := path.Split(e.File); folder != dataFolder+"/"+folderOf(e.Key)+"/" || !isDataName(base) {
+		return fmt.Errorf("file %q is no data of %s", e.File, e.Key)
+	}
+	if e.Sum == "" {
+		return errors.New("it has no sum of its data")
+	}
+	return nil
+}
