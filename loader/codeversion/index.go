@@ -567,6 +567,7 @@ func (x *Index) matches(path string, data []byte) bool {
 
 // complete fills in what a package is, from its files.
 func (x *Index) complete(p *pack, sources []*source) error {
+	cgo, linkname, bodyless := false, false, false
 	for _, s := range sources {
 		if !s.matched {
 			continue
@@ -586,21 +587,22 @@ func (x *Index) complete(p *pack, sources []*source) error {
 				}
 				p.embedded[pattern] = embeddedFiles(p.dir, pattern)
 			}
-			if d.bodyless && p.coarse == "" {
-				p.coarse = "a function without a body in " + p.label
-			}
+			bodyless = bodyless || d.bodyless
 		}
-		if s.parsed.cgo {
-			p.coarse = "cgo in " + p.label
-		}
-		if len(s.parsed.linknames) > 0 && p.coarse == "" {
-			p.coarse = "//go:linkname in " + p.label
-		}
+		cgo = cgo || s.parsed.cgo
+		linkname = linkname || len(s.parsed.linknames) > 0
 	}
 	slices.Sort(p.imports)
 	p.imports = slices.Compact(p.imports)
-	if len(p.other) > 0 && p.coarse == "" {
+	switch {
+	case cgo:
+		p.coarse = "cgo in " + p.label
+	case linkname:
+		p.coarse = "//go:linkname in " + p.label
+	case len(p.other) > 0:
 		p.coarse = "files of another language in " + p.label
+	case bodyless:
+		p.coarse = "a function without a body in " + p.label
 	}
 	for _, path := range p.other {
 		b, err := x.content(path, false)

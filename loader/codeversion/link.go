@@ -21,6 +21,7 @@ type node struct {
 	uses    []int32  // declarations it reaches by name
 	outside []string // import paths of packages that count as wholes or are not in folders
 	mutates bool     // it may change a package-level variable
+	foreign bool     // it names something of a package that is not in folders: the standard library, or outside
 }
 
 // A program is the linked packages. It changes only by remembering what it computed.
@@ -31,14 +32,14 @@ type program struct {
 	methods map[string][]int32 // name → methods of all types
 	writers map[int32][]int32  // variable → declarations that may change it
 	effects []int32            // of all packages
-	reaches map[int32][]*pack  // memory of effectPacks
+	spans   map[int32]span     // memory
 
 	seen []uint32 // node → the walk that visited it
 	walk uint32
 }
 
 func link(packs []*pack) *program {
-	p := &program{packs: packs, byPath: map[string]*pack{}, methods: map[string][]int32{}, writers: map[int32][]int32{}, reaches: map[int32][]*pack{}}
+	p := &program{packs: packs, byPath: map[string]*pack{}, methods: map[string][]int32{}, writers: map[int32][]int32{}, spans: map[int32]span{}}
 	for _, pk := range packs {
 		p.byPath[pk.path] = pk
 		pk.names, pk.methods, pk.effects = map[string][]int32{}, map[string][]int32{}, nil
@@ -126,6 +127,7 @@ func (p *program) link(n *node) {
 		pk := p.byPath[path]
 		if pk == nil || pk.opaque {
 			n.outside = append(n.outside, path)
+			n.foreign = true
 			return
 		}
 		n.uses = append(n.uses, pk.names[name]...)
@@ -144,6 +146,7 @@ func (p *program) link(n *node) {
 		case imp.used:
 		case pk == nil || pk.opaque: // its name is not known, so that any x.Name may be of it
 			n.outside = append(n.outside, imp.path)
+			n.foreign = true
 		default:
 			for _, s := range n.raw {
 				if s.base == pk.name {
@@ -204,33 +207,40 @@ func (p *program) plain(id int32, f func(n *node)) {
 	}
 }
 
-// effectPacks returns the other packages that an effect reaches into.
-func (p *program) effectPacks(id int32) []*pack {
-	packs, ok := p.reaches[id]
+// A span is how far an effect goes.
+type span struct {
+	packs   []*pack // other packages that it reaches into
+	foreign bool    // it may change what is not the module's
+}
+
+// span returns how far an effect goes, by names alone.
+func (p *program) span(id int32) span {
+	s, ok := p.spans[id]
 	if ok {
-		return packs
+		return s
 	}
 	p.plain(id, func(n *node) {
-		if n.pack != p.nodes[id].pack && !slices.Contains(packs, n.pack) {
-			packs = append(packs, n.pack)
+		s.foreign = s.foreign || n.foreign
+		if n.pack != p.nodes[id].pack && !slices.Contains(s.packs, n.pack) {
+			s.packs = append(s.packs, n.pack)
 		}
 	})
-	p.reaches[id] = packs
-	return packs
+	p.spans[id] = s
+	return s
 }
 
 // A closure is everything a symbol reaches.
 type closure struct {
 	nodes   []int32  // sorted
-	packs   []*pack  // that have a declaration in nodes, or are imported for their effects
+	packs   []*pack  // that have a declaration in nodes
 	outside []string // import paths, sorted
 	coarse  []string // reasons, in the order they were found
 }
 
 func (p *program) reach(start []int32) *closure {
-	// The memory of effectPacks uses the same marks: fill it before this walk begins.
+	// Computing spans uses the same marks: do it before this walk begins.
 	for _, id := range p.effects {
-		p.effectPacks(id)
+		p.span(id)
 	}
 	c := &closure{}
 	p.walk++
@@ -247,8 +257,29 @@ func (p *program) reach(start []int32) *closure {
 	touched := map[*pack]bool{}
 	outside := map[string]bool{}
 	everything := false
-	var touch func(pk *pack)
-	touch = func(pk *pack) {
+	imported := map[*pack]bool{}
+	var blank func(pk *pack) // what pk imports for its effects, on the module or on anything else
+	blank = func(pk *pack) {
+		for _, s := range pk.files {
+			for _, imp := range s.parsed.imports {
+				target := p.byPath[imp.path]
+				switch {
+				case imp.alias != "_":
+				case target == nil || target.opaque:
+					outside[imp.path] = true
+				case !imported[target]:
+					imported[target] = true
+					for _, id := range target.effects {
+						if p.spans[id].foreign { // the others count where they reach a package that counts
+							visit([]int32{id})
+						}
+					}
+					blank(target)
+				}
+			}
+		}
+	}
+	touch := func(pk *pack) {
 		if touched[pk] {
 			return
 		}
@@ -263,18 +294,7 @@ func (p *program) reach(start []int32) *closure {
 				}
 			}
 		}
-		for _, s := range pk.files {
-			for _, imp := range s.parsed.imports {
-				if imp.alias != "_" {
-					continue
-				}
-				if target := p.byPath[imp.path]; target != nil && !target.opaque {
-					touch(target)
-				} else {
-					outside[imp.path] = true
-				}
-			}
-		}
+		blank(pk)
 	}
 	visit(start)
 	for {
@@ -302,7 +322,7 @@ func (p *program) reach(start []int32) *closure {
 			}
 		}
 		for _, id := range p.effects {
-			if p.seen[id] != mark && slices.ContainsFunc(p.reaches[id], func(pk *pack) bool { return touched[pk] }) {
+			if p.seen[id] != mark && slices.ContainsFunc(p.spans[id].packs, func(pk *pack) bool { return touched[pk] }) {
 				visit([]int32{id})
 			}
 		}
@@ -326,7 +346,7 @@ func (p *program) find(symbol string) (ids []int32, coarse string) {
 		return nil, ""
 	}
 	rest = strings.TrimSuffix(rest, "-fm")
-	rest, _, _ = strings.Cut(rest, "[")
+	rest = withoutTypeArguments(rest)
 	if recv, ok := strings.CutPrefix(rest, "(*"); ok {
 		recv, method, _ := strings.Cut(recv, ").")
 		method, _, _ = strings.Cut(method, ".")
@@ -359,8 +379,28 @@ func (p *program) find(symbol string) (ids []int32, coarse string) {
 	return ids, ""
 }
 
+// withoutTypeArguments cuts what stands in brackets.
+func withoutTypeArguments(symbol string) string {
+	if !strings.Contains(symbol, "[") {
+		return symbol
+	}
+	depth := 0
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '[':
+			depth++
+			return -1
+		case r == ']':
+			depth--
+			return -1
+		case depth > 0:
+			return -1
+		}
+		return r
+	}, symbol)
+}
+
 func (p *program) method(pk *pack, recv, method string) []int32 {
-	recv, _, _ = strings.Cut(recv, "[")
 	var ids []int32
 	for _, id := range p.methods[method] {
 		if n := p.nodes[id]; n.pack == pk && n.recv == recv {

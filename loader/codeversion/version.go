@@ -43,12 +43,13 @@ func (x *Index) Version(symbol string, declaredFiles, declaredEnv []string, auth
 	if len(start) == 0 && author == "" {
 		return Result{}, fmt.Errorf("no function %q in %s", symbol, x.options.Root)
 	}
+	salt := symbol
 	if len(start) > 0 {
 		n := x.program.nodes[start[0]]
 		if coarse == "" {
-			result.Doc = n.doc
+			result.Doc, result.File, result.Line = n.doc, n.source.path, n.line
 		}
-		result.File, result.Line = n.source.path, n.line
+		salt = n.symbol // however it was spelled
 	}
 	names := slices.Clone(declaredEnv)
 	var parts []hashed
@@ -63,7 +64,7 @@ func (x *Index) Version(symbol string, declaredFiles, declaredEnv []string, auth
 	}
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
-		parts = append(parts, x.variable(symbol, name))
+		parts = append(parts, x.variable(salt, name))
 	}
 	files, err := x.declared(declaredFiles)
 	if err != nil {
@@ -229,7 +230,7 @@ func isSecret(name string) bool {
 	return slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(upper, word) }) || strings.HasSuffix(upper, "_PAT")
 }
 
-func (x *Index) variable(symbol, name string) hashed {
+func (x *Index) variable(salt, name string) hashed {
 	state := "unset"
 	hash := hashText("")
 	switch value, ok := x.options.LookupEnv(name); {
@@ -237,7 +238,7 @@ func (x *Index) variable(symbol, name string) hashed {
 		state = "by name only"
 	case ok:
 		var salted []byte
-		for _, s := range []string{"assetdev environment", symbol, name, value} {
+		for _, s := range []string{"assetdev environment", salt, name, value} {
 			salted = binary.AppendUvarint(salted, uint64(len(s)))
 			salted = append(salted, s...)
 		}
