@@ -191,41 +191,29 @@ func (g *Graph) findCaseClashes() {
 
 // link gives the nodes their places by location and key, adds the external assets and fills reads.
 func (g *Graph) link(owners map[Key]string) {
-	slices.SortFunc(g.nodes, compareNodes)
-	defined := make(map[Key]bool, len(g.nodes))
 	deps := 0
-	for i := range g.nodes {
-		defined[g.nodes[i].key] = true
-		deps += len(g.nodes[i].asset.Deps)
-	}
-	g.index = make(map[Key]int32, len(g.nodes))
+	g.index = make(map[Key]int32, len(g.nodes)+len(g.nodes)/8)
 	for i := range g.nodes {
 		g.index[g.nodes[i].key] = int32(i)
+		deps += len(g.nodes[i].asset.Deps)
 	}
-	var externals []node
-	for i := range g.nodes {
+	for i := range len(g.nodes) {
 		for _, dep := range g.nodes[i].asset.Deps {
-			if _, known := g.resolve(dep); known || defined[dep] {
+			if _, known := g.resolve(dep); known {
 				continue
 			}
 			if _, twice := g.ambiguous[dep]; twice {
 				continue
 			}
-			defined[dep] = true
-			n := node{asset: Asset{Key: dep, Location: ""}, key: dep, cycle: -1, external: true}
+			n := node{asset: Asset{Key: dep}, key: dep, cycle: -1, external: true}
 			if owner := owners[dep]; g.empty[owner] {
 				n.owner = owner
 			}
-			externals = append(externals, n)
+			g.index[dep] = int32(len(g.nodes))
+			g.nodes = append(g.nodes, n)
 		}
 	}
-	if len(externals) > 0 { // they have no location and so come first
-		slices.SortFunc(externals, compareNodes)
-		g.nodes = append(externals, g.nodes...)
-		for i := range g.nodes {
-			g.index[g.nodes[i].key] = int32(i)
-		}
-	}
+	g.arrange()
 	for i := range g.nodes {
 		if n := &g.nodes[i]; n.key.Location() != "" && n.conflict != "" {
 			if _, twice := g.ambiguous[n.key.Bare()]; twice {
@@ -251,8 +239,22 @@ func (g *Graph) link(owners map[Key]string) {
 	}
 }
 
-func compareNodes(a, b node) int {
-	return cmp.Or(cmp.Compare(a.asset.Location, b.asset.Location), a.key.Compare(b.key))
+// arrange sorts the nodes by location and key; external ones have no location and come first.
+func (g *Graph) arrange() {
+	order := make([]int32, len(g.nodes))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(i, j int32) int { // a node is large: moving it once is enough
+		a, b := &g.nodes[i], &g.nodes[j]
+		return cmp.Or(cmp.Compare(a.asset.Location, b.asset.Location), a.key.Compare(b.key))
+	})
+	nodes := make([]node, len(g.nodes))
+	for to, from := range order {
+		nodes[to] = g.nodes[from]
+		g.index[nodes[to].key] = int32(to)
+	}
+	g.nodes = nodes
 }
 
 // resolve returns the node that key names: itself, or the plain key that its location defines alone.
