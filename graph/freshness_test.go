@@ -35,8 +35,10 @@ func TestFreshness(t *testing.T) {
 		reasons    string
 	}{
 		{"nothing changed", orders, func(*world) {}, "c", Fresh, ""},
-		{"never materialized", orders, func(w *world) { w.stored = map[Key]Stored{} }, "a", Missing,
-			"never_materialized a: it has never been materialized"},
+		{
+			"never materialized", orders, func(w *world) { w.stored = map[Key]Stored{} }, "a", Missing,
+			"never_materialized a: it has never been materialized",
+		},
 		{"data gone", orders, func(w *world) {
 			w.change("b", func(s *Stored, _ *Record) { s.Data = DataMissing })
 		}, "b", Missing, "data_missing b: its data is gone: b.parquet"},
@@ -63,8 +65,10 @@ func TestFreshness(t *testing.T) {
 			w.now = w.now.Add(24 * time.Hour)
 		}, "b", Stale, "upstream_new_data a: a has new data since 2026-11-22 12:30"},
 		{"same data upstream", orders, func(w *world) { w.run(MustKey("a"), "v1") }, "b", Fresh, ""},
-		{"code changed upstream of upstream", orders, func(w *world) { asset(w.defs, "a").Code.Version = "go1:2" }, "c", Stale,
-			"upstream_stale b: b (l) is stale"},
+		{
+			"code changed upstream of upstream", orders, func(w *world) { asset(w.defs, "a").Code.Version = "go1:2" }, "c", Stale,
+			"upstream_stale b: b (l) is stale",
+		},
 		{"new data and stale upstream", orders, func(w *world) {
 			w.run(MustKey("b"), "")
 			asset(w.defs, "b").Code.Version = "go1:2"
@@ -73,10 +77,14 @@ func TestFreshness(t *testing.T) {
 			asset(w.defs, "b").Deps = keysOf("a x")
 			asset(w.defs, "b").Source = Source{"f.go", 3, "B"}
 		}, "b", Stale, "dependency_added x: x is a new dependency (f.go:3 B)"},
-		{"dependency removed", "l a:\nl x:\nl y:\nl b: a y x", func(w *world) { asset(w.defs, "b").Deps = keysOf("a") }, "b", Stale,
-			"dependency_removed x: x is no dependency any more\ndependency_removed y: y is no dependency any more"},
-		{"dependency exchanged", "l a:\nl x:\nl b: a", func(w *world) { asset(w.defs, "b").Deps = keysOf("x") }, "b", Stale,
-			"dependency_added x: x is a new dependency\ndependency_removed a: a is no dependency any more"},
+		{
+			"dependency removed", "l a:\nl x:\nl y:\nl b: a y x", func(w *world) { asset(w.defs, "b").Deps = keysOf("a") }, "b", Stale,
+			"dependency_removed x: x is no dependency any more\ndependency_removed y: y is no dependency any more",
+		},
+		{
+			"dependency exchanged", "l a:\nl x:\nl b: a", func(w *world) { asset(w.defs, "b").Deps = keysOf("x") }, "b", Stale,
+			"dependency_added x: x is a new dependency\ndependency_removed a: a is no dependency any more",
+		},
 		{"changed during the run", orders, func(w *world) {
 			w.change("b", func(_ *Stored, r *Record) { r.Changed = []string{"code", "a"} })
 		}, "b", Stale, "changed_during_run b: its code changed while it ran\nchanged_during_run b: a changed while it ran"},
@@ -191,31 +199,75 @@ func TestCodeReasons(t *testing.T) {
 		want      string
 	}{
 		{"nothing", Code{Version: "go1:1"}, Code{Version: "go1:1", Parts: parts("2")}, ""},
-		{"a declaration", Code{Version: "go1:1", Parts: parts()}, Code{Version: "go1:2", Parts: parts("1", "2")},
-			"code_changed a: assets.margin changed at repo/performance.go:41 (repo/performance.go:41 repo/assets.margin)"},
-		{"two declarations", Code{Version: "go1:1", Parts: parts()}, Code{Version: "go1:2", Parts: parts("1", "2", "2")},
-			"code_changed a: assets.margin changed at repo/performance.go:41, and 1 more (repo/performance.go:41 repo/assets.margin)"},
-		{"one kind each", Code{Version: "go1:1", Parts: parts()}, Code{Version: "go1:2", Parts: parts("2", "2", "1", "2")},
+		{
+			"a declaration",
+			Code{Version: "go1:1", Parts: parts()},
+			Code{Version: "go1:2", Parts: parts("1", "2")},
+			"code_changed a: assets.margin changed at repo/performance.go:41 (repo/performance.go:41 repo/assets.margin)",
+		},
+		{
+			"two declarations",
+			Code{Version: "go1:1", Parts: parts()},
+			Code{Version: "go1:2", Parts: parts("1", "2", "2")},
+			"code_changed a: assets.margin changed at repo/performance.go:41, and 1 more (repo/performance.go:41 repo/assets.margin)",
+		},
+		{
+			"one kind each",
+			Code{Version: "go1:1", Parts: parts()},
+			Code{Version: "go1:2", Parts: parts("2", "2", "1", "2")},
 			"code_changed a: assets.margin changed at repo/performance.go:41 (repo/performance.go:41 repo/assets.margin)\n" +
 				"source_changed a: the file data/rates.csv changed (data/rates.csv:0 data/rates.csv)\n" +
-				"environment_changed a: variable REGION changed in its environment"},
-		{"new", Code{Version: "go1:1", Parts: parts("1", "")}, Code{Version: "go1:2", Parts: parts()},
-			"code_changed a: assets.margin is new at repo/performance.go:41 (repo/performance.go:41 repo/assets.margin)"},
-		{"gone", Code{Version: "go1:1", Parts: parts()}, Code{Version: "go1:2", Parts: parts("1", "1", "1", "")},
-			"environment_changed a: variable REGION is gone in its environment"},
-		{"no part differs", Code{Version: "go1:1", Parts: parts()}, Code{Version: "go1:2", Parts: parts()},
-			"code_changed a: its code changed (a.go:2 A)"},
+				"environment_changed a: variable REGION changed in its environment",
+		},
+		{
+			"new",
+			Code{Version: "go1:1", Parts: parts("1", "")},
+			Code{Version: "go1:2", Parts: parts()},
+			"code_changed a: assets.margin is new at repo/performance.go:41 (repo/performance.go:41 repo/assets.margin)",
+		},
+		{
+			"gone",
+			Code{Version: "go1:1", Parts: parts()},
+			Code{Version: "go1:2", Parts: parts("1", "1", "1", "")},
+			"environment_changed a: variable REGION is gone in its environment",
+		},
+		{
+			"no part differs",
+			Code{Version: "go1:1", Parts: parts()},
+			Code{Version: "go1:2", Parts: parts()},
+			"code_changed a: its code changed (a.go:2 A)",
+		},
 		{"record without parts", Code{Version: "go1:1"}, Code{Version: "go1:2", Parts: parts()}, "code_changed a: its code changed (a.go:2 A)"},
-		{"method", Code{Version: "go1:1", Parts: parts()}, Code{Version: "go2:1", Parts: parts("2")},
-			"code_changed a: fingerprint method changed from go1 to go2 (a.go:2 A)"},
-		{"author", Code{Version: "author:1", Author: true}, Code{Version: "author:2", Author: true},
-			`code_changed a: its author changed its code version from "1" to "2" (a.go:2 A)`},
-		{"author without a prefix", Code{Version: "1", Author: true}, Code{Version: "2", Author: true},
-			`code_changed a: its author changed its code version from "1" to "2" (a.go:2 A)`},
-		{"author now", Code{Version: "go1:1"}, Code{Version: "author:2", Author: true},
-			`code_changed a: its author gives its code version now: "2" (a.go:2 A)`},
-		{"author no more", Code{Version: "author:2", Author: true}, Code{Version: "go1:1"},
-			"code_changed a: its code version is computed now, no longer given by its author (a.go:2 A)"},
+		{
+			"method",
+			Code{Version: "go1:1", Parts: parts()},
+			Code{Version: "go2:1", Parts: parts("2")},
+			"code_changed a: fingerprint method changed from go1 to go2 (a.go:2 A)",
+		},
+		{
+			"author",
+			Code{Version: "author:1", Author: true},
+			Code{Version: "author:2", Author: true},
+			`code_changed a: its author changed its code version from "1" to "2" (a.go:2 A)`,
+		},
+		{
+			"author without a prefix",
+			Code{Version: "1", Author: true},
+			Code{Version: "2", Author: true},
+			`code_changed a: its author changed its code version from "1" to "2" (a.go:2 A)`,
+		},
+		{
+			"author now",
+			Code{Version: "go1:1"},
+			Code{Version: "author:2", Author: true},
+			`code_changed a: its author gives its code version now: "2" (a.go:2 A)`,
+		},
+		{
+			"author no more",
+			Code{Version: "author:2", Author: true},
+			Code{Version: "go1:1"},
+			"code_changed a: its code version is computed now, no longer given by its author (a.go:2 A)",
+		},
 		{"unknown now", Code{Version: "go1:1"}, Code{}, "code_changed a: its code version cannot be told now (a.go:2 A)"},
 		{"first", Code{}, Code{Version: "go1:1"}, "code_changed a: it has a code version for the first time (a.go:2 A)"},
 		{"never", Code{}, Code{}, ""},
@@ -393,8 +445,10 @@ func checkReasons(t *rapid.T, f *Freshness, k Key) {
 	fits := map[Status][]ReasonKind{
 		Missing: {NeverMaterialized, DataIsMissing}, Overdue: {IsOverdue},
 		Unknown: {StorageUnreachable, InCycle, MadeElsewhere, LocationBroken},
-		Stale: {CodeChanged, DependencyAdded, DependencyRemoved, UpstreamNewData, UpstreamStale, UpstreamMissing, SourceChanged,
-			EnvironmentChanged, ChangedDuringRun, ChangedOutside},
+		Stale: {
+			CodeChanged, DependencyAdded, DependencyRemoved, UpstreamNewData, UpstreamStale, UpstreamMissing, SourceChanged,
+			EnvironmentChanged, ChangedDuringRun, ChangedOutside,
+		},
 	}[f.Status(k)]
 	if fits == nil && len(reasons) == 0 {
 		return

@@ -101,8 +101,10 @@ func (w *world) runIn(g *Graph, key Key, data string) {
 	if r := w.stored[key].Record; r != nil {
 		before = r.Seq
 	}
-	w.stored[key] = Stored{Data: DataPresent, Record: &Record{Key: key, Seq: before + 1, Location: a.Location, At: w.now, Code: a.Code,
-		DataVersion: data, Inputs: inputs, File: key.String() + ".parquet"}}
+	w.stored[key] = Stored{Data: DataPresent, Record: &Record{
+		Key: key, Seq: before + 1, Location: a.Location, At: w.now, Code: a.Code,
+		DataVersion: data, Inputs: inputs, File: key.String() + ".parquet",
+	}}
 }
 
 func (w *world) version(key Key) string {
@@ -223,9 +225,11 @@ func generate(n int) []Definitions {
 	}
 	key := func(i int) Key { return MustKey(fmt.Sprintf("group_%02d/asset_%06d", i%8*4+i/8%4, i)) }
 	for i := range n {
-		a := Asset{Key: key(i), Group: fmt.Sprintf("group_%02d", i%8*4+i/8%4), Executable: true,
+		a := Asset{
+			Key: key(i), Group: fmt.Sprintf("group_%02d", i%8*4+i/8%4), Executable: true,
 			Code:   Code{Version: fmt.Sprintf("go1:%08x", r.Uint32()), Parts: []Part{{Symbol: "repo/assets.f", Hash: "h"}}},
-			Source: Source{File: "repo/assets.go", Line: i}}
+			Source: Source{File: "repo/assets.go", Line: i},
+		}
 		for range 1 + r.IntN(2) + r.IntN(10)/6 {
 			dep := i - 8*(1+r.IntN(40))
 			switch r.IntN(40) {
