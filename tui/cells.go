@@ -11,12 +11,20 @@ import (
 
 // cells returns how many cells s takes. s may hold escape sequences.
 func cells(s string) int {
-	for i := range len(s) {
-		if s[i] < 0x20 || s[i] >= 0x7f {
+	n := 0
+	for _, r := range s {
+		if !single(r) {
 			return ansi.StringWidth(s)
 		}
+		n++
 	}
-	return len(s)
+	return n
+}
+
+// single reports whether r has one cell whatever stands around it: ASCII, and the signs that the screen is made of. It spares
+// most of the measuring of a frame.
+func single(r rune) bool {
+	return r >= 0x20 && r < 0x7f || r >= 0x2500 && r < 0x25fd || r >= 0x2800 && r < 0x2900 || r == '…' || r == '–'
 }
 
 const spaces = "                                                                                                                                "
@@ -40,13 +48,24 @@ func clip(s string, w int, tail string) string {
 	if cells(s) <= w {
 		return s
 	}
-	return ansi.Truncate(s, w, tail)
+	for n := w; n > 0; n-- { // Truncate and StringWidth disagree about a letter with a variation selector
+		if t := ansi.Truncate(s, n, tail); cells(t) <= w {
+			return t
+		}
+	}
+	return ""
 }
 
 // clipLeft returns s cut to at most w cells from its beginning, as paths are.
 func clipLeft(s string, w int, head string) string {
-	if n := cells(s); n > w {
-		return ansi.TruncateLeft(s, n-w+cells(head), head)
+	all := cells(s)
+	for n := all - w; all > w && n <= all; n++ {
+		if t := ansi.TruncateLeft(s, n+cells(head), head); cells(t) <= w {
+			return t
+		}
+	}
+	if all > w {
+		return ""
 	}
 	return s
 }
@@ -161,8 +180,7 @@ func lay(base, box []string, x, y, bw, w int) {
 		if at < 0 || at >= len(base) {
 			continue
 		}
-		left := ansi.Truncate(base[at], x, "")
-		right := ansi.TruncateLeft(base[at], x+bw, "")
+		left, right := clip(base[at], x, ""), clipLeft(base[at], w-x-bw, "")
 		base[at] = left + reset + space(x-cells(left)) + row + space(w-x-bw-cells(right)) + right + reset
 	}
 }

@@ -576,7 +576,9 @@ func TestColours(t *testing.T) {
 		{"light", func(o *Options) { o.Theme = "light" }, true},
 		{"none", func(o *Options) { o.NoColor = true }, false},
 		{"NO_COLOR", func(o *Options) {
-			o.Getenv = func(k string) string { return map[string]string{"NO_COLOR": "1", "TERM": "xterm", "LANG": "C.UTF-8"}[k] }
+			o.Getenv = func(k string) string {
+				return map[string]string{"NO_COLOR": "1", "TERM": "xterm", "LANG": "C.UTF-8"}[k]
+			}
 		}, false},
 	} {
 		f := &fake{snap: shop()}

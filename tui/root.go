@@ -72,9 +72,6 @@ func Run(ctx context.Context, front engine.Front, o Options) (Summary, error) {
 		return Summary{}, err
 	}
 	m.cancel = cancel
-	if w, h, ok := term.Size(o.Out); ok {
-		m.resize(w, h)
-	}
 	in := &term.Reader{File: o.In, Dark: m.answered}
 	options := []tea.ProgramOption{
 		tea.WithContext(inner), tea.WithInput(in), tea.WithOutput(o.Out), tea.WithAltScreen(), tea.WithFPS(30),
@@ -185,6 +182,9 @@ func New(ctx context.Context, front engine.Front, o Options) (*Model, error) {
 	m.snap = front.Snapshot()
 	if m.snap.Save != nil {
 		m.savedAt = m.snap.Save.At
+	}
+	if o.Out != nil {
+		m.w, m.h, _ = term.Size(o.Out)
 	}
 	m.list.filter = saved.Filter
 	m.tab = tab(max(0, min(saved.Tab, int(tabCount)-1)))

@@ -241,8 +241,8 @@ func (g *Grid) line(w, numbers int, number, numberStyle string, look *Look, cell
 		put(look.Dim, " "+sep+" ", 3)
 		text, style, right := cell(c)
 		tw := ansi.StringWidth(text)
-		if tw > cw {
-			text = ansi.Truncate(text, cw, look.Ellipsis)
+		for n := cw; tw > cw; n-- { // Truncate and StringWidth disagree about a letter with a variation selector
+			text = ansi.Truncate(text, n, look.Ellipsis)
 			tw = ansi.StringWidth(text)
 		}
 		gap := strings.Repeat(" ", cw-tw)

@@ -201,8 +201,8 @@ func (v *View) line(l Line, current bool, w int, look *Look) string {
 	if v.x > 0 {
 		text = ansi.TruncateLeft(text, v.x, "")
 	}
-	if ansi.StringWidth(text) > w-n {
-		text = ansi.Truncate(text, w-n, look.Ellipsis)
+	for room := w - n; ansi.StringWidth(text) > w-n; room-- { // Truncate and StringWidth disagree about a letter with a variation selector
+		text = ansi.Truncate(text, room, look.Ellipsis)
 	}
 	style := ""
 	switch l.Level {
