@@ -45,7 +45,7 @@ type PlanRequest struct {
 //	(b) Assets of one multi-asset step run together: when one is needed, its siblings are steps of the plan as well, and each
 //	    waits for the upstreams of all.
 //	(c) An asset that is needed and cannot run is blocked, and so is what waits for it. The rest goes on. An external asset
-//	    without data blocks nobody: the step finds out.
+//	    without data blocks nobody: the step finds out. What only blocked assets need does not run.
 //	(d) With Only, nothing but the selection and the siblings of its steps runs, whatever its upstreams are.
 func MakePlan(g *Graph, f *Freshness, r PlanRequest) Plan {
 	p := planner{g: g, f: f, r: r, flags: make([]planFlags, len(g.nodes))}
@@ -261,12 +261,44 @@ func (p *planner) plan() Plan {
 			plan.Steps = append(plan.Steps, p.unitSteps(members, after)...)
 		}
 	}
+	plan.Steps = p.withoutWaste(plan.Steps)
 	for _, i := range running {
 		if p.is(i, planBlocked) {
 			plan.Blocked = append(plan.Blocked, blocked[i])
 		}
 	}
 	return plan
+}
+
+// withoutWaste leaves out steps that only blocked assets need.
+func (p *planner) withoutWaste(steps []Step) []Step {
+	needed := make(map[Key]bool, len(steps))
+	for k := len(steps); k > 0; {
+		end := k
+		for k--; k > 0 && p.together(steps[k-1].Asset, steps[k].Asset); k-- {
+		}
+		if !slices.ContainsFunc(steps[k:end], func(s Step) bool {
+			i, _ := p.g.resolve(s.Asset)
+			return needed[s.Asset] || p.is(i, planSelected)
+		}) {
+			continue
+		}
+		for _, s := range steps[k:end] {
+			needed[s.Asset] = true
+			for _, u := range s.After {
+				needed[u] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(steps, func(s Step) bool { return !needed[s.Asset] })
+}
+
+// together reports whether one step makes both assets.
+func (p *planner) together(a, b Key) bool {
+	i, _ := p.g.resolve(a)
+	j, _ := p.g.resolve(b)
+	x, y := &p.g.nodes[i].asset, &p.g.nodes[j].asset
+	return x.Step != "" && x.Step == y.Step && x.Location == y.Location
 }
 
 // after returns what the step that makes members waits for, ascending.

@@ -51,7 +51,7 @@ func Rails(row layout.Row, width int, ascii bool) string {
 			b.WriteByte(' ')
 		case ascii:
 			b.WriteByte('-')
-		case c.Cross && !c.Over:
+		case column+1 < len(row.Cells) && row.Cells[column+1].Cross && !row.Cells[column+1].Over || c.Cross && !c.Over && !c.Node:
 			b.WriteRune('━')
 		default:
 			b.WriteRune('─')
