@@ -151,7 +151,7 @@ func wrap(text string, w int) []string {
 				if n > 0 {
 					out, current, n = append(out, current), "", 0
 				}
-				part := ansi.Truncate(word, w, "")
+				part := clip(word, w, "")
 				if part == "" {
 					word = ""
 					break

@@ -228,8 +228,12 @@ func (g *Grid) line(w, numbers int, number, numberStyle string, look *Look, cell
 		return strings.Repeat(" ", w)
 	}
 	put(numberStyle, strings.Repeat(" ", numbers-min(numbers, len(number)))+number, numbers)
+	end := w
+	if g.shownTo < len(g.page.Columns) {
+		end = w - 2 // for the sign that there is more
+	}
 	for c := g.left; c < len(g.page.Columns); c++ {
-		room := w - n - 3
+		room := end - n - 3
 		if room < minColumn {
 			break
 		}
