@@ -188,6 +188,13 @@ func (x *Index) refresh(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, x.fail(err)
 	}
+	for _, p := range packages {
+		for _, s := range p.files {
+			if p.isMain {
+				modules.godebug = append(modules.godebug, s.parsed.debug...)
+			}
+		}
+	}
 	digest := x.sumUp(modules)
 	if digest == x.digest && x.modules != nil {
 		return false, x.broken
@@ -249,25 +256,25 @@ func (x *Index) toolchain(modules *resolver) string {
 	if version == "" {
 		version = "go" + modules.language
 	}
-	text := version + " " + x.options.GOOS + "/" + x.options.GOARCH
+	words := []string{version, x.options.GOOS + "/" + x.options.GOARCH}
 	if x.options.Cgo {
-		text += " cgo"
+		words = append(words, "cgo")
 	}
 	if modules.language != "" {
-		text += " language=" + modules.language
+		words = append(words, "language="+modules.language)
 	}
 	if tags := slices.Sorted(slices.Values(x.build.BuildTags)); len(tags) > 0 {
-		text += " tags=" + strings.Join(tags, ",")
+		words = append(words, "tags="+strings.Join(tags, ","))
 	}
 	for _, setting := range modules.godebug {
-		text += " godebug=" + setting
+		words = append(words, "godebug="+setting)
 	}
 	for _, name := range []string{"GOEXPERIMENT", "GOAMD64", "GOARM64", "GODEBUG"} {
 		if value := x.env(name); value != "" {
-			text += " " + name + "=" + value
+			words = append(words, name+"="+value)
 		}
 	}
-	return text
+	return strings.Join(words, " ")
 }
 
 // A blob is a file known by content.
@@ -319,7 +326,7 @@ func (x *Index) content(path string, keep bool) (*blob, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close() //nolint:errcheck // it was only read
+	defer file.Close()
 	if keep {
 		data, err := io.ReadAll(file)
 		if err != nil {

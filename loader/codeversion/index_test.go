@@ -310,6 +310,7 @@ var edits = []edit{
 	{name: "version of a module that it needs", file: "ml/go.mod", old: "below v1.0.0", new: "below v1.1.0", changes: "features"},
 	{name: "version of a module nobody imports", file: "ml/go.mod", old: "unused v1.0.0", new: "unused v1.1.0"},
 	{name: "comment in go.mod", file: "ml/go.mod", old: "go 1.26\n", new: "go 1.26\n\n// a comment\n"},
+	{name: "go:debug", file: "ml/assets/main.go", old: "package main", new: "//go:debug panicnil=1\npackage main", changes: "features plain"},
 	{name: "go line", file: "ml/go.mod", old: "go 1.26\n", new: "go 1.25\n", changes: "features plain"},
 	{name: "module in a folder", file: "shared/shared.go", old: "return nil", new: "return error(nil)", changes: "features"},
 	{name: "another function of a module in a folder", file: "shared/shared.go", old: "Other() {}", new: "Other() { println() }"},
@@ -713,6 +714,34 @@ func TestModuleCacheThatLacksAModule(t *testing.T) {
 	}
 }
 
+func TestReadHead(t *testing.T) {
+	long := strings.Repeat("// a licence that says var x and func y\nfunc in a comment\n", 300)
+	body := "\n\nfunc f() {}\n" + strings.Repeat("// text\n", 2000)
+	for name, src := range map[string]string{
+		"short":            "package p\n\nimport \"a\"\n",
+		"long body":        "package p\n\nimport \"a\"" + body,
+		"long licence":     "/*\n" + long + "*/\n\npackage p\n\nimport \"a\"" + body,
+		"comments between": "package p\n\n" + strings.Repeat("// func\n", 3000) + "import \"a\"" + body,
+		"late import":      "package p\n\nimport (\n" + strings.Repeat("\t// var\n", 2000) + "\t\"a\"\n)" + body,
+		"only imports":     "package p\n\nimport \"a\"\n" + strings.Repeat("// func\n", 3000),
+	} {
+		file := filepath.Join(t.TempDir(), "f.go")
+		if err := os.WriteFile(file, []byte(src), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		head, err := readHead(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := parseImports(head).imports; len(got) != 1 || got[0].path != "a" {
+			t.Errorf("%s: got %v, want the import of a", name, got)
+		}
+		if name == "long body" && len(head) == len(src) {
+			t.Errorf("%s: all %d bytes were read", name, len(src))
+		}
+	}
+}
+
 func TestRefreshReadsWhatChanged(t *testing.T) {
 	f := newFixture(t, base, nil)
 	if !f.refresh() {
@@ -886,7 +915,7 @@ func large() map[string]string {
 		fmt.Fprintf(&b, ")\n\n// Row%d is a row.\ntype Row%d struct {\n\tID int64 `asset:\"id\"`\n\tName string\n}\n\nconst limit%d = %d\n", i, i, i, i)
 		for j := range 5 {
 			fmt.Fprintf(&b, "\n// F%d_%d does something.\nfunc F%d_%d(rows []Row%d) (string, error) {\n", i, j, i, j, i)
-			for k := range 12 {
+			for k := range 4 {
 				fmt.Fprintf(&b, "\tif len(rows) > limit%d+%d { // compare\n\t\trows[%d].Name = strings.ToUpper(fmt.Sprintf(\"%%d-%%s\", rows[%d].ID, rows[0].Name))\n\t}\n", i, k, k, k)
 			}
 			if j > 0 {

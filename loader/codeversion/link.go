@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/assetdev/assetdev/graph"
 )
 
 // What the names in declarations mean, and what a declaration reaches. A program is all packages at one moment.
@@ -17,6 +19,7 @@ type node struct {
 	source *source
 	symbol string
 
+	part    graph.Part // made when it is first needed
 	linked  bool
 	uses    []int32  // declarations it reaches by name
 	outside []string // import paths of packages that count as wholes or are not in folders
@@ -60,7 +63,7 @@ func link(packs []*pack) *program {
 	slices.SortStableFunc(p.nodes, func(a, b *node) int { return strings.Compare(a.symbol, b.symbol) })
 	p.seen = make([]uint32, len(p.nodes))
 	for i, n := range p.nodes {
-		id := int32(i) //nolint:gosec // a program has fewer declarations
+		id := int32(i)
 		for _, name := range n.names {
 			if name != "_" {
 				n.pack.names[name] = append(n.pack.names[name], id)
@@ -74,17 +77,20 @@ func link(packs []*pack) *program {
 		}
 	}
 	for i, n := range p.nodes {
-		id := int32(i) //nolint:gosec // a program has fewer declarations
+		if n.kind == kindFunc && n.pack.name == "main" && n.name == "main" {
+			continue // its statements are declarations of their own
+		}
+		id := int32(i)
 		for _, w := range n.writes {
 			for _, target := range p.declared(n, w) {
-				if k := p.nodes[target].kind; k == kindVar && target != id && !(n.kind == kindFunc && n.pack.name == "main" && n.name == "main") {
+				if p.nodes[target].kind == kindVar && target != id {
 					p.writers[target] = append(p.writers[target], id)
 				}
 			}
 		}
 	}
 	for i, n := range p.nodes {
-		id := int32(i) //nolint:gosec // a program has fewer declarations
+		id := int32(i)
 		if n.kind == kindInit || n.kind == kindBlank || n.kind == kindVar && p.initialiserMutates(id) {
 			n.pack.effects = append(n.pack.effects, id)
 			p.effects = append(p.effects, id)
@@ -290,7 +296,7 @@ func (p *program) reach(start []int32) *closure {
 			c.coarse = append(c.coarse, pk.coarse)
 			for i, n := range p.nodes {
 				if n.pack == pk {
-					visit([]int32{int32(i)}) //nolint:gosec // a program has fewer declarations
+					visit([]int32{int32(i)})
 				}
 			}
 		}
@@ -317,7 +323,7 @@ func (p *program) reach(start []int32) *closure {
 				everything = true
 				c.coarse = append(c.coarse, "MethodByName in "+n.symbol)
 				for i := range p.nodes {
-					visit([]int32{int32(i)}) //nolint:gosec // a program has fewer declarations
+					visit([]int32{int32(i)})
 				}
 			}
 		}
@@ -357,7 +363,7 @@ func (p *program) find(symbol string) (ids []int32, coarse string) {
 	case "init", "glob":
 		for i, n := range p.nodes {
 			if n.pack == pk {
-				ids = append(ids, int32(i)) //nolint:gosec // a program has fewer declarations
+				ids = append(ids, int32(i))
 			}
 		}
 		return ids, "a function literal outside of functions in " + pk.label

@@ -1,8 +1,12 @@
 package codeversion
 
 import (
+	"bytes"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -356,7 +360,7 @@ func (x *Index) outsideImports(r *resolver, importPath, module string) ([]string
 			continue
 		}
 		file := filepath.Join(dir, e.Name())
-		data, err := os.ReadFile(file)
+		data, err := readHead(file)
 		if err != nil {
 			return nil, false
 		}
@@ -370,6 +374,58 @@ func (x *Index) outsideImports(r *resolver, importPath, module string) ([]string
 	imports = slices.Compact(imports)
 	x.cached[dir] = imports
 	return imports, true
+}
+
+var declarationBegins = regexp.MustCompile(`\n(func|type|var|const)\b`)
+
+// readHead reads a Go file as far as its imports go, or all of it when that is not plain.
+func readHead(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	head := make([]byte, 8<<10)
+	n, err := io.ReadFull(file, head)
+	switch head = head[:n]; {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return head, nil
+	case err != nil:
+		return nil, err
+	case declarationBegins.Match(withoutComments(head)):
+		return head, nil
+	}
+	rest, err := io.ReadAll(file)
+	return append(head, rest...), err
+}
+
+// withoutComments cuts comments off, in a part of a Go file where no string holds what looks like one, or where it does not
+// matter: after the imports.
+func withoutComments(head []byte) []byte {
+	var out []byte
+	for len(head) > 0 {
+		line := bytes.Index(head, []byte("//"))
+		block := bytes.Index(head, []byte("/*"))
+		var end int
+		switch {
+		case line >= 0 && (block < 0 || line < block):
+			out = append(out, head[:line]...)
+			end = bytes.IndexByte(head[line:], '\n') + line
+			if end < line {
+				return out
+			}
+		case block >= 0:
+			out = append(out, head[:block]...)
+			end = bytes.Index(head[block+2:], []byte("*/")) + block + 4
+			if end < block+4 {
+				return out
+			}
+		default:
+			return append(out, head...)
+		}
+		head = head[end:]
+	}
+	return out
 }
 
 // selected returns the module and version that the build takes for an outside module.

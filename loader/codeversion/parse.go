@@ -104,7 +104,7 @@ func parse(src []byte) *parsed {
 	if file.Name != nil {
 		p.pkg = file.Name.Name
 	}
-	w := &walker{parsed: p, bases: map[string]int{}}
+	w := &walker{parsed: p, bases: map[string]int{}, locals: map[string]bool{}, params: map[string]bool{}}
 	for _, spec := range file.Imports {
 		if spec.Path == nil {
 			continue
@@ -228,8 +228,8 @@ func (w *walker) topLevel(node ast.Decl, tokens *token.File) {
 	case *ast.FuncDecl:
 		w.function(n, tokens)
 	case *ast.GenDecl:
-		switch n.Tok {
-		case token.CONST:
+		switch {
+		case n.Tok == token.CONST:
 			if isGroup(n) {
 				d := &declaration{kind: kindConst}
 				for _, spec := range n.Specs {
@@ -250,13 +250,13 @@ func (w *walker) topLevel(node ast.Decl, tokens *token.File) {
 					w.declare(d, s, whole(n, s), docOf(n, s.Doc), tokens)
 				}
 			}
-		case token.VAR:
+		case n.Tok == token.VAR:
 			for _, spec := range n.Specs {
 				if s, ok := spec.(*ast.ValueSpec); ok {
 					w.variable(n, s, tokens)
 				}
 			}
-		case token.TYPE:
+		case n.Tok == token.TYPE:
 			for _, spec := range n.Specs {
 				if s, ok := spec.(*ast.TypeSpec); ok {
 					w.declare(&declaration{kind: kindType, name: s.Name.Name, names: []string{s.Name.Name}}, s, whole(n, s), docOf(n, s.Doc), tokens)
@@ -508,7 +508,9 @@ func (w *walker) place(d *declaration, text ast.Node, doc *ast.CommentGroup, tok
 // collect fills in what a declaration uses and the hash of its normal form.
 func (w *walker) collect(d *declaration, node ast.Node, doc *ast.CommentGroup) {
 	d.file = w.parsed
-	w.d, w.buf, w.locals, w.params = d, w.buf[:0], map[string]bool{}, map[string]bool{}
+	w.d, w.buf = d, w.buf[:0]
+	clear(w.locals)
+	clear(w.params)
 	w.tag(1, uint64(d.kind))
 	for _, c := range comments(doc) {
 		if strings.HasPrefix(c.Text, "//go:") && !strings.HasPrefix(c.Text, "//go:generate") {

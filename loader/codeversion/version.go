@@ -123,9 +123,12 @@ func (x *Index) codeParts(c *closure) []hashed {
 	}
 	for _, id := range c.nodes {
 		n := x.program.nodes[id]
-		parts = append(parts, hashed{graph.Part{
-			Kind: graph.PartCode, Symbol: n.symbol, Hash: short(n.hash), File: x.place(n.source.path), Line: n.line, Text: n.file.src[n.from:n.to],
-		}, n.hash})
+		if n.part.Symbol == "" {
+			n.part = graph.Part{
+				Kind: graph.PartCode, Symbol: n.symbol, Hash: short(n.hash), File: x.place(n.source.path), Line: n.line, Text: n.file.src[n.from:n.to],
+			}
+		}
+		parts = append(parts, hashed{n.part, n.hash})
 		for _, pattern := range n.embeds {
 			for _, file := range n.pack.embedded[pattern] {
 				addFile(n.pack, file)
