@@ -460,7 +460,7 @@ func observe(path string, info fs.FileInfo) entry {
 	if err != nil {
 		return e
 	}
-	defer file.Close() //nolint:errcheck // it was only read
+	defer file.Close()
 	hash := sha256.New()
 	if _, err := io.Copy(hash, file); err != nil {
 		return e

@@ -468,7 +468,7 @@ func TestSnapshotAfterRandomOperations(t *testing.T) {
 	names := rapid.SampledFrom([]string{"a", "b", "d/a", "d/b", "d/e/a", "d/e", "d", "f/g/h", "f"})
 	rapid.Check(t, func(rt *rapid.T) {
 		f := watching(t, map[string]string{"a": "1", "d/e/a": "1"}, func(o *Options) { o.Quiet, o.suspect = 2*time.Millisecond, 4*time.Millisecond })
-		defer f.w.Close() //nolint:errcheck // closed again, and checked, by the cleanup
+		defer f.w.Close() // closed again, and checked, by the cleanup
 		for range rapid.IntRange(1, 25).Draw(rt, "operations") {
 			name, other := f.path(names.Draw(rt, "name")), f.path(names.Draw(rt, "other"))
 			// The errors are those of operations that are impossible now, as making a file below a file.
