@@ -133,14 +133,14 @@ func generateProducts() []ware {
 
 // generateOrders makes the orders in the order of their days. progress is called from time to time with the share that is done.
 func generateOrders(progress func(done float64)) []Order {
-	buyers, wares := generateCustomers(), generateProducts()
+	buyers, shelf := generateCustomers(), stock(generateProducts())
 	r := random(partOrders)
 	var rows []Order
 	for i, habit := range generateHabits(buyers) {
 		buyer := buyers[i]
 		next := buyer.SignupDate.AddDate(0, 0, r.IntN(4))
 		for next.Before(today) && next.Before(habit.leaves) {
-			rows = append(rows, order(r, buyer, next, wares))
+			rows = append(rows, order(r, buyer, next, shelf))
 			wait := r.ExpFloat64() / (habit.perDay * season(next))
 			next = next.AddDate(0, 0, 1+min(1000, int(wait)))
 		}
@@ -171,20 +171,37 @@ func season(day time.Time) float64 {
 	}
 }
 
-func order(r *rand.Rand, buyer Customer, day time.Time, wares []ware) Order {
-	months := day.Sub(firstDay).Hours() / 24 / 30
-	var total float64
-	weights := make([]float64, len(wares))
-	for i, w := range wares {
-		weights[i] = w.popularity * math.Exp(w.growth*months)
-		total += weights[i]
+// A shelf is what the customers choose from. demand holds for each month, and each ware, the sum of the demand up to that ware.
+type shelf struct {
+	wares  []ware
+	demand [][]float64
+}
+
+func stock(wares []ware) shelf {
+	s := shelf{wares: wares}
+	for month := range month(today) + 1 {
+		var sum float64
+		sums := make([]float64, len(wares))
+		for i, w := range wares {
+			sum += w.popularity * math.Exp(w.growth*float64(month))
+			sums[i] = sum
+		}
+		s.demand = append(s.demand, sums)
 	}
-	at, chosen := r.Float64()*total, 0
-	for at > weights[chosen] && chosen < len(wares)-1 {
-		at -= weights[chosen]
-		chosen++
-	}
-	w := wares[chosen]
+	return s
+}
+
+// month counts 30 days each from the first day.
+func month(day time.Time) int { return int(day.Sub(firstDay).Hours() / 24 / 30) }
+
+func (s shelf) choose(r *rand.Rand, day time.Time) ware {
+	sums := s.demand[month(day)]
+	i, _ := slices.BinarySearch(sums, r.Float64()*sums[len(sums)-1])
+	return s.wares[i]
+}
+
+func order(r *rand.Rand, buyer Customer, day time.Time, shelf shelf) Order {
+	w := shelf.choose(r, day)
 	o := Order{CustomerID: buyer.CustomerID, Product: w.Product.Product, Quantity: 1, OrderDate: day, Price: w.RetailPrice}
 	for o.Quantity < 12 && r.Float64() < 0.5-0.012*w.RetailPrice.Float() {
 		o.Quantity++

@@ -86,13 +86,15 @@ const productPerformance = "product_performance"
 type ProductPerformance struct {
 	Product           string  `asset:"product"`
 	Category          string  `asset:"category"`
-	RetailPrice       string  `asset:"retail_price"` // a decimal, as its text
+	Cost              string  `asset:"cost"` // a decimal, as its text
+	RetailPrice       string  `asset:"retail_price"`
 	Supplier          *string `asset:"supplier"`
 	Orders            int64   `asset:"orders"`
 	UnitsSold         int64   `asset:"units_sold"`
 	UnitsLastQuarter  int64   `asset:"units_last_quarter"`
 	UnitsPriorQuarter int64   `asset:"units_prior_quarter"`
 	Revenue           float64 `asset:"revenue"`
+	TotalCost         float64 `asset:"total_cost"`
 	Profit            float64 `asset:"profit"`
 	ProfitMargin      float64 `asset:"profit_margin"`
 }
