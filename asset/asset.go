@@ -65,6 +65,7 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/assetdev/assetdev/internal/wire"
@@ -137,17 +138,14 @@ func (a Asset) Err() error {
 type problemList []wire.Error
 
 func (p problemList) Error() string {
-	var text string
+	lines := make([]string, len(p))
 	for i, e := range p {
-		if i > 0 {
-			text += "\n"
-		}
+		lines[i] = e.Message
 		if e.File != "" {
-			text += fmt.Sprintf("%s:%d: ", e.File, e.Line)
+			lines[i] = fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Message)
 		}
-		text += e.Message
 	}
-	return text
+	return strings.Join(lines, "\n")
 }
 
 // An Option declares something more of an asset.

@@ -90,27 +90,12 @@ func decodeNumber(from arrow.DataType, kind reflect.Kind) (reader, error) {
 	float := kind == reflect.Float32 || kind == reflect.Float64
 
 	width, fromSigned := 0, false
-	switch from.ID() {
-	case arrow.INT8:
-		width, fromSigned = 8, true
-	case arrow.INT16:
-		width, fromSigned = 16, true
-	case arrow.INT32:
-		width, fromSigned = 32, true
-	case arrow.INT64:
-		width, fromSigned = 64, true
-	case arrow.UINT8:
-		width = 8
-	case arrow.UINT16:
-		width = 16
-	case arrow.UINT32:
-		width = 32
-	case arrow.UINT64:
-		width = 64
-	case arrow.FLOAT16, arrow.FLOAT32, arrow.FLOAT64:
-		if !float || from.ID() == arrow.FLOAT64 && kind == reflect.Float32 {
-			return nil, errType
-		}
+	switch id := from.ID(); {
+	case arrow.IsSignedInteger(id):
+		width, fromSigned = from.(arrow.FixedWidthDataType).BitWidth(), true
+	case arrow.IsUnsignedInteger(id):
+		width = from.(arrow.FixedWidthDataType).BitWidth()
+	case arrow.IsFloating(id) && float && (id != arrow.FLOAT64 || kind == reflect.Float64):
 		return func(a arrow.Array) getter {
 			value := floats(a)
 			return func(i int, v reflect.Value) error { v.SetFloat(value(i)); return nil }
@@ -228,20 +213,18 @@ func setText(v reflect.Value, text string) error {
 
 // texts reads what has one text: strings and decimals.
 func texts(from arrow.DataType) (func(arrow.Array) func(int) string, error) {
-	switch from.ID() {
-	case arrow.STRING, arrow.LARGE_STRING, arrow.STRING_VIEW:
+	switch t := from.(type) {
+	case *arrow.StringType, *arrow.LargeStringType, *arrow.StringViewType:
 		return func(a arrow.Array) func(int) string { return a.(interface{ Value(int) string }).Value }, nil
-	case arrow.DECIMAL128:
-		scale := int(from.(*arrow.Decimal128Type).Scale)
+	case *arrow.Decimal128Type:
 		return func(a arrow.Array) func(int) string {
 			values := a.(*array.Decimal128)
-			return func(i int) string { return decimalText(values.Value(i).BigInt(), scale) }
+			return func(i int) string { return decimalText(values.Value(i).BigInt(), int(t.Scale)) }
 		}, nil
-	case arrow.DECIMAL256:
-		scale := int(from.(*arrow.Decimal256Type).Scale)
+	case *arrow.Decimal256Type:
 		return func(a arrow.Array) func(int) string {
 			values := a.(*array.Decimal256)
-			return func(i int) string { return decimalText(values.Value(i).BigInt(), scale) }
+			return func(i int) string { return decimalText(values.Value(i).BigInt(), int(t.Scale)) }
 		}, nil
 	default:
 		return nil, errType
@@ -303,13 +286,13 @@ func decodeDecimal(from arrow.DataType, text bool) (reader, error) {
 
 // decodeBinary reads bytes and the bytes of strings. It copies them.
 func decodeBinary(from arrow.DataType) (reader, error) {
-	switch from.ID() {
-	case arrow.BINARY, arrow.LARGE_BINARY, arrow.FIXED_SIZE_BINARY, arrow.BINARY_VIEW:
+	switch from.(type) {
+	case *arrow.BinaryType, *arrow.LargeBinaryType, *arrow.FixedSizeBinaryType, *arrow.BinaryViewType:
 		return func(a arrow.Array) getter {
 			values := a.(interface{ Value(int) []byte })
 			return func(i int, v reflect.Value) error { v.SetBytes(append([]byte{}, values.Value(i)...)); return nil }
 		}, nil
-	case arrow.STRING, arrow.LARGE_STRING, arrow.STRING_VIEW:
+	case *arrow.StringType, *arrow.LargeStringType, *arrow.StringViewType:
 		return func(a arrow.Array) getter {
 			values := a.(interface{ Value(int) string })
 			return func(i int, v reflect.Value) error { v.SetBytes([]byte(values.Value(i))); return nil }
@@ -322,31 +305,23 @@ func decodeBinary(from arrow.DataType) (reader, error) {
 // decodeTime reads timestamps of every unit and dates; those without a time zone count as UTC.
 func decodeTime(from arrow.DataType) (reader, error) {
 	var value func(arrow.Array) func(int) time.Time
-	switch from.ID() {
-	case arrow.TIMESTAMP:
-		unit := from.(*arrow.TimestampType).Unit
+	switch t := from.(type) {
+	case *arrow.TimestampType:
+		unit := int64(t.Unit.Multiplier()) // nanoseconds
+		second := int64(time.Second) / unit
 		value = func(a arrow.Array) func(int) time.Time {
 			values := a.(*array.Timestamp)
 			return func(i int) time.Time {
 				n := int64(values.Value(i))
-				switch unit {
-				case arrow.Nanosecond:
-					return time.Unix(0, n)
-				case arrow.Microsecond:
-					return time.UnixMicro(n)
-				case arrow.Millisecond:
-					return time.UnixMilli(n)
-				default:
-					return time.Unix(n, 0)
-				}
+				return time.Unix(n/second, n%second*unit)
 			}
 		}
-	case arrow.DATE32:
+	case *arrow.Date32Type:
 		value = func(a arrow.Array) func(int) time.Time {
 			values := a.(*array.Date32)
 			return func(i int) time.Time { return time.Unix(int64(values.Value(i))*secondsPerDay, 0) }
 		}
-	case arrow.DATE64:
+	case *arrow.Date64Type:
 		value = func(a arrow.Array) func(int) time.Time {
 			values := a.(*array.Date64)
 			return func(i int) time.Time { return time.UnixMilli(int64(values.Value(i))) }

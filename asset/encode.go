@@ -33,81 +33,48 @@ func boolCodec() codec {
 	}
 }
 
-func numberCodec(kind reflect.Kind) codec {
-	c := codec{decode: func(from arrow.DataType) (reader, error) { return decodeNumber(from, kind) }}
-	switch kind {
-	case reflect.Int8:
-		c.typ = arrow.PrimitiveTypes.Int8
-		c.encode = func(b array.Builder, v reflect.Value, size *int) error {
-			*size++
-			b.(*array.Int8Builder).Append(int8(v.Int()))
+// numbers are the codecs of integers and floats.
+var numbers = map[reflect.Kind]codec{
+	reflect.Int:     numberCodec(reflect.Int, arrow.PrimitiveTypes.Int64, appendSigned[*array.Int64Builder, int64]),
+	reflect.Int8:    numberCodec(reflect.Int8, arrow.PrimitiveTypes.Int8, appendSigned[*array.Int8Builder, int8]),
+	reflect.Int16:   numberCodec(reflect.Int16, arrow.PrimitiveTypes.Int16, appendSigned[*array.Int16Builder, int16]),
+	reflect.Int32:   numberCodec(reflect.Int32, arrow.PrimitiveTypes.Int32, appendSigned[*array.Int32Builder, int32]),
+	reflect.Int64:   numberCodec(reflect.Int64, arrow.PrimitiveTypes.Int64, appendSigned[*array.Int64Builder, int64]),
+	reflect.Uint:    numberCodec(reflect.Uint, arrow.PrimitiveTypes.Uint64, appendUnsigned[*array.Uint64Builder, uint64]),
+	reflect.Uint8:   numberCodec(reflect.Uint8, arrow.PrimitiveTypes.Uint8, appendUnsigned[*array.Uint8Builder, uint8]),
+	reflect.Uint16:  numberCodec(reflect.Uint16, arrow.PrimitiveTypes.Uint16, appendUnsigned[*array.Uint16Builder, uint16]),
+	reflect.Uint32:  numberCodec(reflect.Uint32, arrow.PrimitiveTypes.Uint32, appendUnsigned[*array.Uint32Builder, uint32]),
+	reflect.Uint64:  numberCodec(reflect.Uint64, arrow.PrimitiveTypes.Uint64, appendUnsigned[*array.Uint64Builder, uint64]),
+	reflect.Float32: numberCodec(reflect.Float32, arrow.PrimitiveTypes.Float32, appendFloat[*array.Float32Builder, float32]),
+	reflect.Float64: numberCodec(reflect.Float64, arrow.PrimitiveTypes.Float64, appendFloat[*array.Float64Builder, float64]),
+}
+
+func numberCodec(kind reflect.Kind, typ arrow.DataType, put func(array.Builder, reflect.Value)) codec {
+	width := typ.(arrow.FixedWidthDataType).Bytes()
+	return codec{
+		typ: typ,
+		encode: func(b array.Builder, v reflect.Value, size *int) error {
+			*size += width
+			put(b, v)
 			return nil
-		}
-	case reflect.Int16:
-		c.typ = arrow.PrimitiveTypes.Int16
-		c.encode = func(b array.Builder, v reflect.Value, size *int) error {
-			*size += 2
-			b.(*array.Int16Builder).Append(int16(v.Int()))
-			return nil
-		}
-	case reflect.Int32:
-		c.typ = arrow.PrimitiveTypes.Int32
-		c.encode = func(b array.Builder, v reflect.Value, size *int) error {
-			*size += 4
-			b.(*array.Int32Builder).Append(int32(v.Int()))
-			return nil
-		}
-	case reflect.Uint8:
-		c.typ = arrow.PrimitiveTypes.Uint8
-		c.encode = func(b array.Builder, v reflect.Value, size *int) error {
-			*size++
-			b.(*array.Uint8Builder).Append(uint8(v.Uint()))
-			return nil
-		}
-	case reflect.Uint16:
-		c.typ = arrow.PrimitiveTypes.Uint16
-		c.encode = func(b array.Builder, v reflect.Value, size *int) error {
-			*size += 2
-			b.(*array.Uint16Builder).Append(uint16(v.Uint()))
-			return nil
-		}
-	case reflect.Uint32:
-		c.typ = arrow.PrimitiveTypes.Uint32
-		c.encode = func(b array.Builder, v reflect.Value, size *int) error {
-			*size += 4
-			b.(*array.Uint32Builder).Append(uint32(v.Uint()))
-			return nil
-		}
-	case reflect.Uint, reflect.Uint64:
-		c.typ = arrow.PrimitiveTypes.Uint64
-		c.encode = func(b array.Builder, v reflect.Value, size *int) error {
-			*size += 8
-			b.(*array.Uint64Builder).Append(v.Uint())
-			return nil
-		}
-	case reflect.Float32:
-		c.typ = arrow.PrimitiveTypes.Float32
-		c.encode = func(b array.Builder, v reflect.Value, size *int) error {
-			*size += 4
-			b.(*array.Float32Builder).Append(float32(v.Float()))
-			return nil
-		}
-	case reflect.Float64:
-		c.typ = arrow.PrimitiveTypes.Float64
-		c.encode = func(b array.Builder, v reflect.Value, size *int) error {
-			*size += 8
-			b.(*array.Float64Builder).Append(v.Float())
-			return nil
-		}
-	default: // reflect.Int, reflect.Int64
-		c.typ = arrow.PrimitiveTypes.Int64
-		c.encode = func(b array.Builder, v reflect.Value, size *int) error {
-			*size += 8
-			b.(*array.Int64Builder).Append(v.Int())
-			return nil
-		}
+		},
+		decode: func(from arrow.DataType) (reader, error) { return decodeNumber(from, kind) },
 	}
-	return c
+}
+
+// An appender is the builder of a column of numbers of type T.
+type appender[T any] interface{ Append(T) }
+
+func appendSigned[B appender[T], T int8 | int16 | int32 | int64](b array.Builder, v reflect.Value) {
+	b.(B).Append(T(v.Int()))
+}
+
+func appendUnsigned[B appender[T], T uint8 | uint16 | uint32 | uint64](b array.Builder, v reflect.Value) {
+	b.(B).Append(T(v.Uint()))
+}
+
+func appendFloat[B appender[T], T float32 | float64](b array.Builder, v reflect.Value) {
+	b.(B).Append(T(v.Float()))
 }
 
 func stringCodec() codec {
@@ -414,13 +381,12 @@ func quoted(text string) string {
 
 // storable reports why Arrow data of type t cannot be kept: Parquet has no such type.
 func storable(t arrow.DataType) error {
-	switch t.ID() {
-	case arrow.DURATION:
+	switch t.(type) {
+	case *arrow.DurationType:
 		return errors.New("duration has no column type in Parquet; use an integer")
-	case arrow.INTERVAL_MONTHS, arrow.INTERVAL_DAY_TIME, arrow.INTERVAL_MONTH_DAY_NANO, arrow.SPARSE_UNION, arrow.DENSE_UNION,
-		arrow.RUN_END_ENCODED, arrow.LIST_VIEW, arrow.LARGE_LIST_VIEW, arrow.STRING_VIEW, arrow.BINARY_VIEW:
+	case *arrow.MonthIntervalType, *arrow.DayTimeIntervalType, *arrow.MonthDayNanoIntervalType, arrow.UnionType, *arrow.RunEndEncodedType,
+		*arrow.ListViewType, *arrow.LargeListViewType, *arrow.StringViewType, *arrow.BinaryViewType:
 		return fmt.Errorf("%s has no column type in Parquet", t)
-	default: // all others have one, if those within them have
 	}
 	if nested, ok := t.(arrow.NestedType); ok {
 		for _, f := range nested.Fields() {

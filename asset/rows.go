@@ -204,46 +204,49 @@ func codecOf(t reflect.Type, options []string, within []reflect.Type) (codec, er
 	case isText(t):
 		return textCodec(), nil
 	}
-	switch kind := t.Kind(); kind {
-	case reflect.Bool:
+	if number, ok := numbers[t.Kind()]; ok {
+		return number, nil
+	}
+	kind := t.Kind()
+	switch {
+	case kind == reflect.Bool:
 		return boolCodec(), nil
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
-		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64,
-		reflect.Float32, reflect.Float64:
-		return numberCodec(kind), nil
-	case reflect.String:
+	case kind == reflect.String:
 		return stringCodec(), nil
-	case reflect.Struct:
+	case kind == reflect.Struct:
 		columns, err := columnsOf(t, within)
 		if err != nil {
 			return codec{}, err
 		}
 		return structCodec(columns), nil
-	case reflect.Slice:
-		if t.Elem().Kind() == reflect.Uint8 && !isText(t.Elem()) {
-			return binaryCodec(), nil
-		}
+	case kind == reflect.Slice && t.Elem().Kind() == reflect.Uint8 && !isText(t.Elem()):
+		return binaryCodec(), nil
+	case kind == reflect.Slice:
 		element, err := codecOf(t.Elem(), nil, within)
 		if err != nil {
 			return codec{}, fmt.Errorf("element: %w", err)
 		}
 		return listCodec(element), nil
-	case reflect.Map:
-		if k := t.Key().Kind(); (k != reflect.String && !isInteger(k)) || isText(t.Key()) || t.Key() == durationType {
-			return codec{}, fmt.Errorf("%s: the keys of a map must be strings or integers", t)
-		}
-		key, err := codecOf(t.Key(), nil, within)
-		if err != nil {
-			return codec{}, fmt.Errorf("key: %w", err)
-		}
-		value, err := codecOf(t.Elem(), nil, within)
-		if err != nil {
-			return codec{}, fmt.Errorf("value: %w", err)
-		}
-		return mapCodec(t, key, value), nil
+	case kind == reflect.Map:
+		return mapOf(t, within)
 	default:
 		return codec{}, fmt.Errorf("%s has no column type; a column is a bool, number, string, []byte, time.Time, decimal, a type with MarshalText and UnmarshalText, a struct, slice or map of these, or a pointer to one", t)
 	}
+}
+
+func mapOf(t reflect.Type, within []reflect.Type) (codec, error) {
+	if k := t.Key().Kind(); (k != reflect.String && !isInteger(k)) || isText(t.Key()) || t.Key() == durationType {
+		return codec{}, fmt.Errorf("%s: the keys of a map must be strings or integers", t)
+	}
+	key, err := codecOf(t.Key(), nil, within)
+	if err != nil {
+		return codec{}, fmt.Errorf("key: %w", err)
+	}
+	value, err := codecOf(t.Elem(), nil, within)
+	if err != nil {
+		return codec{}, fmt.Errorf("value: %w", err)
+	}
+	return mapCodec(t, key, value), nil
 }
 
 // isText reports whether values of t are written and read as text.

@@ -9,6 +9,7 @@ import (
 	"math"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -204,14 +205,7 @@ func load(ctx context.Context, key string, t reflect.Type) (reflect.Value, error
 }
 
 func (d *declaration) declares(key string) bool {
-	for _, keys := range [][]string{d.wire.Inputs, d.wire.Deps} {
-		for _, k := range keys {
-			if k == key {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.Contains(d.wire.Inputs, key) || slices.Contains(d.wire.Deps, key)
 }
 
 // load reads a declared upstream.
