@@ -261,7 +261,7 @@ func (m *Manager) tempFor(name string) (string, error) {
 // placeData makes the temporary file the data of the entry, durable before this returns.
 func (m *Manager) placeData(ctx context.Context, temp string, e *entry) error {
 	err := store.ErrAmbiguous
-	for range 4 {
+	for range tries {
 		switch _, gone := os.Lstat(temp); {
 		case errors.Is(gone, fs.ErrNotExist):
 			err = m.st.CreateIfAbsent(ctx, e.File, errReader{err}) // exists and durable, or lost: this never creates it
@@ -350,14 +350,41 @@ func (m *Manager) append(ctx context.Context, e, last *entry, outcome Outcome) (
 	if lost || h.top >= e.Seq+recentRecords {
 		return h.newest.Record, Superseded, nil
 	}
-	if err := m.publish(ctx, e); err != nil {
+	if err := m.publishDurable(ctx, e); err != nil {
 		return e.Record, outcome, err
 	}
 	return e.Record, outcome, m.retire(ctx, last, e)
 }
 
-// publish makes the copy what the newest record says, which is the entry's or a later one.
+// publish makes the copy what the newest record says, which is the entry's or a later one. Somebody else created the record, and may
+// have been killed before it was durable: that comes first, or a crash could leave a copy without a record.
 func (m *Manager) publish(ctx context.Context, e *entry) error {
+	if err := m.confirm(ctx, e); err != nil {
+		return fmt.Errorf("publish %s: %w: %w", e.Key, ErrBehind, err)
+	}
+	return m.publishDurable(ctx, e)
+}
+
+// confirm makes the record durable: a name that is taken is so when the store has said it.
+func (m *Manager) confirm(ctx context.Context, e *entry) error {
+	var err error
+	for range tries {
+		err = m.st.CreateIfAbsent(ctx, recordName(e.Key, e.Seq), errReader{errNoRecord})
+		if !errors.Is(err, store.ErrAmbiguous) && !errors.Is(err, store.ErrUnreachable) {
+			break
+		}
+	}
+	if errors.Is(err, store.ErrExists) || errors.Is(err, errNoRecord) { // the latter from a store that reads first; it has no crashes
+		return nil
+	}
+	return err
+}
+
+// errNoRecord keeps confirm from creating anything.
+var errNoRecord = errors.New("nothing is to be written")
+
+// publishDurable is publish for a record that is durable.
+func (m *Manager) publishDurable(ctx context.Context, e *entry) error {
 	err := m.publishOnce(ctx, e)
 	for range 16 {
 		h, headErr := m.head(ctx, e.Key)
@@ -369,7 +396,9 @@ func (m *Manager) publish(ctx context.Context, e *entry) error {
 			break
 		}
 		e = h.newest
-		err = m.publishOnce(ctx, e)
+		if err = m.confirm(ctx, e); err == nil {
+			err = m.publishOnce(ctx, e)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("publish %s: %w: %w", e.Key, ErrBehind, err)
@@ -385,7 +414,7 @@ func (m *Manager) publishOnce(ctx context.Context, e *entry) error {
 		return err
 	}
 	var err error
-	for range 4 {
+	for range tries {
 		if m.folder != nil {
 			err = m.folder.Copy(ctx, e.File, e.wellKnown())
 		} else {
@@ -487,7 +516,7 @@ func (m *Manager) Restore(ctx context.Context, key graph.Key, rec, update graph.
 // linkData makes the entry's data a file with the bytes of another version, which retention may delete meanwhile.
 func (m *Manager) linkData(ctx context.Context, from string, e *entry) error {
 	var err error
-	for range 4 {
+	for range tries {
 		if m.folder != nil {
 			err = m.folder.Link(ctx, from, e.File)
 		} else {

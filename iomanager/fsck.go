@@ -42,7 +42,10 @@ func (m *Manager) Fsck(ctx context.Context) ([]Finding, error) {
 		return nil, fmt.Errorf("check %s: %w", m.st, err)
 	}
 	switch f, err := m.readFormat(ctx); {
-	case errors.Is(err, fs.ErrNotExist) && len(stocks) == 0:
+	case errors.Is(err, fs.ErrNotExist):
+		if len(stocks) > 0 {
+			report("format", FindingWarning, graph.Key{}, formatName, "it is not there; the next commit writes it", "")
+		}
 	case err != nil:
 		report("format", FindingError, graph.Key{}, formatName, err.Error(), "put it back: {\"format\":1}")
 	case f.Format > Format:

@@ -22,6 +22,7 @@
 package iomanager
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -350,16 +351,28 @@ func (m *Manager) readAll(ctx context.Context, name string, limit int64) ([]byte
 }
 
 // createIfAbsent is the store's, with lost answers resolved by asking again. Its caller finds out whether what exists is its own.
+// When no answer comes at all, or after a lost one an error, the error wraps ErrAmbiguous.
 func (m *Manager) createIfAbsent(ctx context.Context, name string, data []byte) error {
-	var err error
-	for range 4 {
-		err = m.st.CreateIfAbsent(ctx, name, strings.NewReader(string(data)))
-		if !errors.Is(err, store.ErrAmbiguous) && !errors.Is(err, store.ErrUnreachable) {
-			break
+	unclear := false
+	for try := 1; ; try++ {
+		err := m.st.CreateIfAbsent(ctx, name, bytes.NewReader(data))
+		if err == nil || errors.Is(err, store.ErrExists) {
+			return err
+		}
+		lost := errors.Is(err, store.ErrAmbiguous) || errors.Is(err, store.ErrUnreachable)
+		unclear = unclear || lost
+		switch {
+		case lost && try < tries:
+		case unclear && !errors.Is(err, store.ErrAmbiguous):
+			return fmt.Errorf("%w: %w", store.ErrAmbiguous, err)
+		default:
+			return err
 		}
 	}
-	return err
 }
+
+// tries is how often a write without an answer is tried.
+const tries = 4
 
 // Versions returns the newest record of each version whose data is kept, newest first. When the newest record has data, the first
 // is that one, and current.

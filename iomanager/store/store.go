@@ -42,7 +42,8 @@ type Store interface {
 	// Put writes the object, replacing one that is there. After it returned nil the bytes survive a crash.
 	Put(ctx context.Context, name string, data io.Reader) error
 	// CreateIfAbsent writes the object only when the name is free; else the error wraps ErrExists and nothing changed.
-	// Of any number of concurrent callers in any number of processes exactly one succeeds.
+	// Of any number of concurrent callers in any number of processes exactly one succeeds. What is there when the error wraps
+	// ErrExists survives a crash.
 	CreateIfAbsent(ctx context.Context, name string, data io.Reader) error
 	// Open returns the object's bytes as they were at the moment of the call.
 	Open(ctx context.Context, name string) (io.ReadCloser, Info, error)

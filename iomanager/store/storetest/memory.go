@@ -167,13 +167,21 @@ func (c *Client) Put(ctx context.Context, name string, data io.Reader) error {
 	return wrap("put", name, c.do(ctx, Op{"put", name, true}, func(sync bool) error { return c.memory.put(name, content, sync) }))
 }
 
-// CreateIfAbsent writes the object only when the name is free.
+// CreateIfAbsent writes the object only when the name is free. It reads nothing when it is not.
 func (c *Client) CreateIfAbsent(ctx context.Context, name string, data io.Reader) error {
-	content, err := receive("create", name, data)
-	if err != nil {
-		return err
+	if err := store.CheckName(name); err != nil {
+		return fmt.Errorf("create: %w", err)
 	}
-	return wrap("create", name, c.do(ctx, Op{"create", name, true}, func(sync bool) error { return c.memory.create(name, content, sync) }))
+	return wrap("create", name, c.do(ctx, Op{"create", name, true}, func(sync bool) error {
+		if c.memory.taken(name) {
+			return store.ErrExists
+		}
+		content, err := io.ReadAll(data)
+		if err != nil {
+			return err
+		}
+		return c.memory.create(name, content, sync)
+	}))
 }
 
 // Open returns the object's bytes.
@@ -257,6 +265,17 @@ func (m *Memory) put(name string, data []byte, sync bool) error {
 	defer m.mu.Unlock()
 	m.set(name, data, sync)
 	return nil
+}
+
+// taken reports whether the name is; then what has it is durable.
+func (m *Memory) taken(name string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	there, taken := m.visible[name]
+	if taken {
+		m.durable[name] = there
+	}
+	return taken
 }
 
 func (m *Memory) create(name string, data []byte, sync bool) error {
