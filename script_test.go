@@ -102,7 +102,7 @@ func save(ts *testscript.TestScript, neg bool, args []string) {
 	file := ts.MkAbs(args[0])
 	data, err := os.ReadFile(file)
 	ts.Check(err)
-	unquote := func(text string) []byte { return []byte(strings.ReplaceAll(text, `\n`, "\n")) }
+	unquote := func(text string) []byte { return []byte(strings.NewReplacer(`\n`, "\n", `\t`, "\t").Replace(text)) }
 	if !bytes.Contains(data, unquote(args[1])) {
 		ts.Fatalf("%s does not hold %q", args[0], args[1])
 	}

@@ -18,7 +18,7 @@ func (a *app) graphCommand() *cobra.Command {
 			if a.json {
 				format = "json"
 			}
-			return a.with(engine.Options{}, func(_ *engine.Engine, s *engine.Snapshot) error {
+			return a.withGraph(func(_ *engine.Engine, s *engine.Snapshot) error {
 				keys, err := selected(s, selection(args, selects))
 				if err != nil {
 					return err

@@ -49,7 +49,8 @@ func (a *app) plan(args []string, m engine.Materialize) (err error) {
 	if m.Selection, err = joined(args); err != nil {
 		return err
 	}
-	return a.with(engine.Options{}, func(e *engine.Engine, s *engine.Snapshot) error {
+	return a.withGraph(func(e *engine.Engine, s *engine.Snapshot) error {
+		a.tellBroken(s)
 		p, err := e.Plan(a.ctx, m)
 		if err != nil {
 			return err
@@ -137,6 +138,7 @@ func (a *app) materialize(e *engine.Engine, s *engine.Snapshot, m engine.Materia
 	if m.Jobs < 0 {
 		return usage("--jobs %d: at least 1", m.Jobs)
 	}
+	a.tellBroken(s)
 	if err := a.confirm(e, s, m); err != nil {
 		return err
 	}

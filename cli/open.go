@@ -56,6 +56,19 @@ func (a *app) with(o engine.Options, f func(e *engine.Engine, s *engine.Snapshot
 	return f(e, s)
 }
 
+// withGraph is with for commands whose answer hangs on what the code says. Without trust they print what is stored, and exit 4.
+func (a *app) withGraph(f func(e *engine.Engine, s *engine.Snapshot) error) error {
+	return a.with(engine.Options{}, func(e *engine.Engine, s *engine.Snapshot) error {
+		if err := f(e, s); err != nil {
+			return err
+		}
+		if !s.Workspace.Trusted {
+			return done(exitNotTrusted)
+		}
+		return nil
+	})
+}
+
 // ready waits until nothing is loading any more.
 func ready(ctx context.Context, e *engine.Engine) (*engine.Snapshot, error) {
 	s := e.Snapshot()
@@ -79,6 +92,18 @@ func (a *app) tellNotices(s *engine.Snapshot) {
 	}
 	if !s.Workspace.Trusted {
 		fmt.Fprintln(a.Stderr, "assetdev: this workspace is not trusted: its code was not run, what is shown is the stored graph\nhint: assetdev trust")
+	}
+}
+
+// tellBroken prints which locations do not load, on stderr, for commands whose result is about something else.
+func (a *app) tellBroken(s *engine.Snapshot) {
+	if a.json {
+		return
+	}
+	for _, l := range s.Locations {
+		if l.State == "broken" {
+			fmt.Fprintf(a.Stderr, "%s\nassetdev: code location %s does not load\n", safe(place(l.Error)), safe(l.Name))
+		}
 	}
 }
 

@@ -34,7 +34,7 @@ func (a *app) locationsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "locations", Short: "code locations, their state, environment and load time", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return a.with(engine.Options{}, func(_ *engine.Engine, s *engine.Snapshot) error {
+			return a.withGraph(func(_ *engine.Engine, s *engine.Snapshot) error {
 				if a.json {
 					if err := printJSON(a.Stdout, map[string]any{"format": 1, "locations": locationsJSON(s)}); err != nil {
 						return err
@@ -42,10 +42,7 @@ func (a *app) locationsCommand() *cobra.Command {
 				} else {
 					a.printLocations(s)
 				}
-				switch {
-				case !s.Workspace.Trusted:
-					return done(exitNotTrusted)
-				case broken(s):
+				if broken(s) && s.Workspace.Trusted {
 					return done(exitFailed)
 				}
 				return nil

@@ -23,7 +23,7 @@ func (a *app) statusCommand() *cobra.Command {
 }
 
 func (a *app) status(selects []string, exitCode bool) error {
-	return a.with(engine.Options{}, func(e *engine.Engine, s *engine.Snapshot) error {
+	return a.withGraph(func(_ *engine.Engine, s *engine.Snapshot) error {
 		keys, err := selected(s, selects)
 		if err != nil {
 			return err
@@ -46,7 +46,7 @@ func (a *app) status(selects []string, exitCode bool) error {
 			code = exitFailed
 		}
 		if !s.Workspace.Trusted {
-			code = exitNotTrusted
+			code = exitDone // withGraph has the last word
 		}
 		return done(code)
 	})
@@ -119,7 +119,7 @@ func (a *app) listCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "list [SELECTION]", Short: "asset keys, one a line", ValidArgsFunction: a.completeSelection,
 		RunE: func(_ *cobra.Command, args []string) error {
-			return a.with(engine.Options{}, func(_ *engine.Engine, s *engine.Snapshot) error {
+			return a.withGraph(func(_ *engine.Engine, s *engine.Snapshot) error {
 				keys, err := selected(s, selection(args, selects))
 				if err != nil {
 					return err
@@ -169,7 +169,7 @@ func (a *app) whyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.with(engine.Options{}, func(e *engine.Engine, s *engine.Snapshot) error {
+			return a.withGraph(func(e *engine.Engine, s *engine.Snapshot) error {
 				status, chains, err := e.Why(a.ctx, k)
 				if err != nil {
 					return err
