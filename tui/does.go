@@ -3,6 +3,7 @@ package tui
 // What actions do.
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -197,11 +198,8 @@ func (m *Model) along(direction int) tea.Cmd {
 	if direction < 0 {
 		to = m.snap.Graph.Upstreams(key)
 	}
-	for _, k := range to {
-		if m.list.show(k) {
-			m.visited = append(m.visited, key)
-			return nil
-		}
+	if slices.ContainsFunc(to, m.list.show) {
+		m.visited = append(m.visited, key)
 	}
 	return nil
 }

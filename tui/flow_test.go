@@ -617,8 +617,10 @@ func TestASCII(t *testing.T) {
 
 // Whatever the size, the keys and the snapshots: no panic, and each frame is h lines of w cells.
 func TestAnySizeAnyKeys(t *testing.T) {
-	keys := []string{"1", "2", "3", "tab", "shift+tab", "[", "]", "+", "_", "enter", "esc", "j", "k", "h", "l", "g", "G", "ctrl+d", "ctrl+u", "pgdown", "pgup",
-		"p", "w", "L", "d", "c", "H", "m", "M", "x", "r", "R", "a", "space", "V", "y", "Y", "F", "ctrl+g", "n", "N", "ctrl+o", "/", ":", "?", "q", "ctrl+c", "ctrl+l", "e", "backspace", "店", "+", ":", "é"}
+	keys := []string{
+		"1", "2", "3", "tab", "shift+tab", "[", "]", "+", "_", "enter", "esc", "j", "k", "h", "l", "g", "G", "ctrl+d", "ctrl+u", "pgdown", "pgup",
+		"p", "w", "L", "d", "c", "H", "m", "M", "x", "r", "R", "a", "space", "V", "y", "Y", "F", "ctrl+g", "n", "N", "ctrl+o", "/", ":", "?", "q", "ctrl+c", "ctrl+l", "e", "backspace", "店", "+", ":", "é",
+	}
 	base := shop()
 	weird := *base
 	weird.Workspace.Name, weird.Workspace.Storage = "名前\x1b[2J\u202eabc", strings.Repeat("店", 80)

@@ -154,7 +154,7 @@ func (o *question) size(m *Model) (w, h int) {
 }
 
 func (o *question) draw(m *Model, w, h int) (title string, lines []string, foot string) {
-	head := planHead(m, o.q.Plan, o.q.TotalMS)
+	head := planHead(o.q.Plan, o.q.TotalMS)
 	if len(o.q.Why) > 0 {
 		head += "; it asks because: " + cleanList(o.q.Why)
 	}
@@ -174,7 +174,7 @@ func (o *question) draw(m *Model, w, h int) (title string, lines []string, foot 
 	return "Plan", s.lines[:min(len(s.lines), h)], foot
 }
 
-func planHead(m *Model, p graph.Plan, total int64) string {
+func planHead(p graph.Plan, total int64) string {
 	head := plural(len(p.Steps), "step")
 	if total >= 0 {
 		head += ", about " + shortDuration(total)

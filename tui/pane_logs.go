@@ -97,8 +97,8 @@ func (m *Model) pull(run string, key graph.Key, live bool) tea.Cmd {
 	return func() tea.Msg {
 		lines, last, _, err := front.Log(run, key, since, pulledLines)
 		if err == nil && len(lines) > 0 && last-lines[len(lines)-1].Seq > 0 {
-			if tail, end, _, err := front.Log(run, key, max(since, last-pulledLines), pulledLines); err == nil && len(tail) > 0 {
-				lines, last = tail, end
+			if tail, _, _, err := front.Log(run, key, max(since, last-pulledLines), pulledLines); err == nil && len(tail) > 0 {
+				lines = tail
 			}
 		}
 		msg := logMsg{run: run, key: key, last: since, err: err, live: live}

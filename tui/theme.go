@@ -4,6 +4,8 @@ package tui
 // user chose for the terminal, no background is ever set, and a selection is reverse.
 
 import (
+	"strings"
+
 	"github.com/charmbracelet/lipgloss"
 
 	"github.com/assetdev/assetdev/tui/grid"
@@ -128,10 +130,8 @@ func (th *Theme) gauge(fraction float64, w int) string {
 	if fraction > 0 {
 		eighths = max(1, eighths)
 	}
-	bar, n := "", eighths/8
-	for range n {
-		bar += th.G.Full
-	}
+	n := eighths / 8
+	bar := strings.Repeat(th.G.Full, n)
 	if part := eighths % 8; part > 0 && n < w {
 		if len(th.G.Partial) > 0 {
 			bar += th.G.Partial[part-1]
@@ -145,11 +145,7 @@ func (th *Theme) gauge(fraction float64, w int) string {
 		out += reset
 	}
 	if n < w {
-		rest := ""
-		for range w - n {
-			rest += th.G.Rest
-		}
-		out += string(th.Dim) + rest + reset
+		out += string(th.Dim) + strings.Repeat(th.G.Rest, w-n) + reset
 	}
 	return out
 }

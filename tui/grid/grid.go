@@ -182,7 +182,6 @@ func (g *Grid) Lines(w, h int, look *Look, focused bool) []string {
 }
 
 func (g *Grid) cell(row []page.Cell, ok bool, c int, current, focused bool, look *Look) (text, style string, right bool) {
-	text, style = "", ""
 	switch {
 	case !ok || c >= len(row):
 		text, style = look.Ellipsis, look.Dim
