@@ -84,9 +84,6 @@ func (e *Engine) trusted() error {
 	return &trust.NeedsTrust{Workspace: e.ws.Dir}
 }
 
-// errLoading is the answer to a plan while some location has not answered yet.
-var errLoading = diag.New("loading", "code locations are still loading; try again in a moment")
-
 // Plan says what Materialize would run, and starts nothing.
 func (e *Engine) Plan(ctx context.Context, m Materialize) (graph.Plan, error) {
 	var plan graph.Plan
@@ -134,7 +131,9 @@ func (e *Engine) materialize(m Materialize) (Reply, error) {
 		return Reply{Text: "waits for run " + e.run.id}, nil
 	}
 	if m.By != "auto" && e.anyLoading() {
-		return Reply{}, errLoading
+		e.queue = append(e.queue, m)
+		e.touch()
+		return Reply{Text: "starts as soon as the code locations have answered"}, nil
 	}
 	plan, selected, err := e.plan(m)
 	if err != nil {

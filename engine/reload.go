@@ -106,7 +106,7 @@ func (e *Engine) refreshed(name string, depth loader.Depth, r loader.Refreshed, 
 		done(r)
 	}
 	if !e.anyLoading() && e.run == nil {
-		e.autoRun()
+		e.startQueued()
 	}
 	e.touch()
 }

@@ -227,7 +227,12 @@ func (e *Engine) endRun(r *activeRun, outcome string) {
 	e.run = nil
 	e.work(func(ctx context.Context) { e.tidy(ctx) })
 	e.touch()
-	for len(e.queue) > 0 && e.run == nil && e.ctx.Err() == nil {
+	e.startQueued()
+}
+
+// startQueued starts what waited for the end of a run or of loading; when that is nothing, auto-run has its turn.
+func (e *Engine) startQueued() {
+	for len(e.queue) > 0 && e.run == nil && e.question == nil && !e.anyLoading() && e.ctx.Err() == nil {
 		m := e.queue[0]
 		e.queue = e.queue[1:]
 		if _, err := e.materialize(m); err != nil {
