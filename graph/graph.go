@@ -95,7 +95,7 @@ func (g *Graph) join(locations []Definitions, owners map[Key]string, total int) 
 				several[key] = []place{before}
 			}
 			if last := several[key][len(several[key])-1]; locations[last.location].Location == locations[l].Location {
-				g.problem(at(here), "asset %q is defined twice in %s; the first definition counts", key.text, locations[l].Location)
+				g.problem(at(here), "", "asset %q is defined twice in %s; the first definition counts", key.text, locations[l].Location)
 				continue
 			}
 			several[key] = append(several[key], here)
@@ -134,7 +134,7 @@ func (g *Graph) join(locations []Definitions, owners map[Key]string, total int) 
 				continue
 			}
 			if len(places) > 1 {
-				g.problem(at(places[0]), "owners: %s names %q, which does not define it", key.text, owner)
+				g.problem(at(places[0]), "", "owners: %s names %q, which does not define it", key.text, owner)
 			}
 		}
 		if len(places) > 1 {
@@ -144,8 +144,8 @@ func (g *Graph) join(locations []Definitions, owners map[Key]string, total int) 
 				for _, p := range claiming {
 					names = append(names, locations[p.location].Location)
 				}
-				text := fmt.Sprintf("%s is defined by %s; name the one that owns it in assetdev.yaml, as owners: {%s: %s}",
-					key.text, listed(names), key.text, names[0])
+				hint := fmt.Sprintf("name the one that owns it in assetdev.yaml, as owners: {%s: %s}", key.text, names[0])
+				text := key.text + " is defined by " + listed(names) + "; " + hint
 				for _, p := range claiming {
 					n := add(p)
 					n.key = key.In(n.asset.Location)
@@ -153,8 +153,7 @@ func (g *Graph) join(locations []Definitions, owners map[Key]string, total int) 
 					n.conflict = text
 				}
 				g.ambiguous[key] = nil // filled once the nodes have their places
-				g.problem(at(claiming[0]), "%s is defined by %s", key.text, listed(names)).
-					WithHint("name the one that owns it in assetdev.yaml, as owners: {%s: %s}", key.text, names[0])
+				g.problem(at(claiming[0]), hint, "%s is defined by %s", key.text, listed(names))
 				continue
 			}
 			if len(claiming) == 1 {
@@ -180,7 +179,7 @@ func (g *Graph) findCaseClashes() {
 		a, b := &g.nodes[before], &g.nodes[i]
 		text := fmt.Sprintf("the keys %s (%s) and %s (%s) differ by case only, and many file systems fold case; rename one of them",
 			a.key.text, a.asset.Location, b.key.text, b.asset.Location)
-		g.problem(&b.asset, "%s", text)
+		g.problem(&b.asset, "", "%s", text)
 		for _, n := range []*node{a, b} {
 			if n.conflict == "" {
 				n.conflict = text
@@ -510,17 +509,21 @@ func (h *minHeap) pop() int32 {
 	return top
 }
 
-func (g *Graph) problem(a *Asset, format string, args ...any) *diag.Error {
+// problem notes what is wrong with an asset and, unless it is empty, what to do.
+func (g *Graph) problem(a *Asset, hint, format string, args ...any) {
 	e := diag.New("asset", format, args...).At(diag.Pos{File: a.Source.File, Line: a.Source.Line})
+	e.Hint = hint
 	g.problems = append(g.problems, e)
-	return e
 }
 
 func (g *Graph) reportCycles() {
 	for _, c := range g.cycles {
 		n := &g.nodes[c[0]]
-		g.problem(&n.asset, "assets read each other in a circle: %s", g.cycleText(c[0])).
-			WithHint("take one of these dependencies away; the %d assets of the circle cannot be materialized until then", len(c))
+		hint := fmt.Sprintf("take one of these dependencies away; the %d assets of the circle cannot be materialized until then", len(c))
+		if len(c) == 1 {
+			hint = "take this dependency away; the asset cannot be materialized until then"
+		}
+		g.problem(&n.asset, hint, "assets read each other in a circle: %s", g.cycleText(c[0]))
 	}
 }
 

@@ -44,6 +44,26 @@ func TestOrder(t *testing.T) {
 	}
 }
 
+func TestOrderIsTheFirstPossible(t *testing.T) {
+	g := New(generate(400), nil)
+	placed := map[Key]bool{}
+	for i := range g.Len() {
+		var best Asset
+		for k := range g.Len() {
+			a := g.At(k)
+			ready := !placed[a.Key] && !slices.ContainsFunc(g.Upstreams(a.Key), func(u Key) bool { return !placed[u] })
+			before := a.Location < best.Location || a.Location == best.Location && a.Key.Compare(best.Key) < 0
+			if ready && (best.Key.IsZero() || before) {
+				best = a
+			}
+		}
+		if g.Key(i) != best.Key {
+			t.Fatalf("position %d: got %s, want %s", i, g.Key(i), best.Key)
+		}
+		placed[best.Key] = true
+	}
+}
+
 func TestNeighbours(t *testing.T) {
 	g := New(defs("l a:\nl b: a\nl c: b x\nm d: c a\nm e: d"), nil)
 	for _, test := range []struct{ name, got, want string }{

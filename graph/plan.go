@@ -109,7 +109,8 @@ func (p *planner) reach(start int32) {
 
 // takenAsItIs reports whether i holds data that something else made, and shall keep it.
 func (p *planner) takenAsItIs(i int32) bool {
-	return p.made(i) && !p.forced(i) && !(p.is(i, planSelected) && p.is(i, planNamed)) && !p.is(i, planSibling)
+	named := p.is(i, planSelected) && p.is(i, planNamed)
+	return p.made(i) && !named && !p.forced(i) && !p.is(i, planSibling)
 }
 
 // made reports whether i holds data that something else made.
@@ -275,7 +276,9 @@ func (p *planner) withoutWaste(steps []Step) []Step {
 	needed := make(map[Key]bool, len(steps))
 	for k := len(steps); k > 0; {
 		end := k
-		for k--; k > 0 && p.together(steps[k-1].Asset, steps[k].Asset); k-- {
+		k--
+		for k > 0 && p.together(steps[k-1].Asset, steps[k].Asset) {
+			k--
 		}
 		if !slices.ContainsFunc(steps[k:end], func(s Step) bool {
 			i, _ := p.g.resolve(s.Asset)
@@ -392,7 +395,7 @@ func (p *planner) mayBeCutOff(i int32, reasons []Reason) bool {
 	rec := p.f.stored[i].Record
 	for _, r := range reasons {
 		u, ok := p.g.resolve(r.Asset)
-		if !ok || !p.is(u, planRuns) || rec == nil {
+		if !ok || !p.is(u, planRuns) {
 			return false
 		}
 		switch r.Kind { //nolint:exhaustive // every other kind is a cause of its own

@@ -270,7 +270,9 @@ func isWord(text string) bool {
 }
 
 func notInWord(r rune) bool {
-	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_/.@*-", r))
+	letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+	digit := r >= '0' && r <= '9'
+	return !letter && !digit && !strings.ContainsRune("_/.@*-", r)
 }
 
 func keyword(word string) string {
@@ -747,7 +749,7 @@ func (q query) ends(set []bool, along func(*node) []int32) {
 		for i := range set {
 			visit(i)
 		}
-		for i := len(set) - 1; i >= 0; i-- {
+		for i := range slices.Backward(set) {
 			visit(i)
 		}
 	}

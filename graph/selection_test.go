@@ -13,7 +13,7 @@ import (
 )
 
 // shop is a graph with something of everything that selections ask for.
-func shop(t *testing.T) (*Graph, *Freshness) {
+func shop() (*Graph, *Freshness) {
 	w := newWorld(`
 		ingest raw/orders: feed
 		ingest raw/customers:
@@ -41,7 +41,7 @@ func shop(t *testing.T) (*Graph, *Freshness) {
 }
 
 func TestSelect(t *testing.T) {
-	g, f := shop(t)
+	g, f := shop()
 	const everything = "feed raw/customers raw/orders stg-customers.v2 stg_orders fct_orders ml/features ml/scores stub"
 	for _, test := range []struct{ text, want string }{
 		{"*", "raw/customers raw/orders stg-customers.v2 stg_orders fct_orders ml/features ml/scores stub"},
@@ -155,8 +155,39 @@ func TestSelectInCyclesAndConflicts(t *testing.T) {
 	}
 }
 
+func TestRootsAndSinksProperty(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		g := randomWorld(t, false).graph()
+		chosen := map[Key]bool{}
+		for _, k := range g.Keys() {
+			if rapid.Bool().Draw(t, "member") {
+				chosen[k] = true
+			}
+		}
+		ends := func(within func(Key) []Key) string {
+			var keys []Key
+			for _, k := range g.Keys() {
+				if chosen[k] && g.Cycle(k) == nil && !slices.ContainsFunc(within(k), func(a Key) bool { return chosen[a] }) {
+					keys = append(keys, k)
+				}
+			}
+			return words(keys)
+		}
+		members := slices.DeleteFunc(g.Keys(), func(k Key) bool { return !chosen[k] })
+		for kind, want := range map[term]string{
+			termRoots: ends(func(k Key) []Key { return g.Ancestors(k, -1) }),
+			termSinks: ends(func(k Key) []Key { return g.Descendants(k, -1) }),
+		} {
+			s := Selection{&expr{term: kind, of: []*expr{SelectKeys(members...).root}}}
+			if got, err := Select(g, nil, s); err != nil || words(got) != want {
+				t.Fatalf("%s: got %q, %v, want %q", s, words(got), err, want)
+			}
+		}
+	})
+}
+
 func TestSelectErrors(t *testing.T) {
-	g, f := shop(t)
+	g, f := shop()
 	for _, test := range []struct {
 		text, want string
 		f          *Freshness
