@@ -137,7 +137,7 @@ func (s *source) checkFooter() error {
 		return unsupported("it has no columns")
 	}
 	for g, rg := range s.meta.RowGroups {
-		if rg == nil || rg.NumRows < 0 || rg.NumRows > s.size*1<<16 { // a page of one repeated value needs a few bytes for 2^31 rows at most
+		if rg == nil || rg.NumRows < 0 || rg.NumRows>>24 > s.size { // a page of few bytes can hold millions of equal values
 			return damaged("row group %d claims an impossible number of rows", g)
 		}
 		if len(rg.Columns) != columns {
@@ -215,6 +215,9 @@ type cursor struct {
 
 func (s *source) cursor(ctx context.Context, field, group int) (*cursor, error) {
 	c := &cursor{n: s.nodes[field], group: group, rows: s.groupRows(group)}
+	if c.n.problem != nil {
+		return nil, c.n.problem
+	}
 	if err := s.checkChunks(c.n, group); err != nil {
 		return nil, err
 	}

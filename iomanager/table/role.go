@@ -232,8 +232,7 @@ type Reader struct {
 	answers *bufio.Reader
 }
 
-// Open returns a Reader. It starts nothing yet. The caller closes it, also to end a child that has been idle for long: the next
-// request then fails, unless it was only Idle that was called.
+// Open returns a Reader. It starts nothing yet. The caller closes it, and calls Idle when it has not asked for long.
 func Open() *Reader { return &Reader{} }
 
 // Page is [Page] in the reader's child. When ctx ends first, or the request takes too long, the child is ended.
@@ -259,7 +258,7 @@ func (r *Reader) Page(ctx context.Context, file string, q PageRequest) (page.Pag
 	if r.process != nil {
 		select {
 		case <-r.process.Done(): // it died between requests
-			r.end()
+			_ = r.end() // the request that is asked now has nothing to do with why
 		default:
 		}
 	}

@@ -24,6 +24,9 @@ import (
 // maxPageBytes is how much text a page may hold. The channel to the parent takes twice as much.
 const maxPageBytes = 24 << 20
 
+// maxPageCells is how many cells a page may have.
+const maxPageCells = 2_000_000
+
 func (s *source) page(ctx context.Context, r PageRequest) (page.Page, error) {
 	p := page.Page{RowsTotal: s.rows, ColumnsTotal: len(s.nodes), Offset: r.Offset, Bytes: s.size, RowGroups: len(s.meta.RowGroups)}
 	fields, err := s.fields(r.Columns)
@@ -35,6 +38,9 @@ func (s *source) page(ctx context.Context, r PageRequest) (page.Page, error) {
 		p.Columns[i] = s.nodes[f].column()
 	}
 	last := min(s.rows, r.Offset+r.Limit)
+	if count := max(0, last-r.Offset) * int64(len(fields)); count > maxPageCells {
+		return p, unsupported("%d rows of %d columns are too much for a page; ask for fewer rows or columns", last-r.Offset, len(fields))
+	}
 	p.Rows = make([][]page.Cell, max(0, last-r.Offset))
 	cells := make([]page.Cell, len(p.Rows)*len(fields))
 	for i := range p.Rows {

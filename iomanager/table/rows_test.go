@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -106,6 +107,25 @@ func TestPageThatIsTooLarge(t *testing.T) {
 	_, err := runPage(t.Context(), pageRequest{path, PageRequest{Limit: 30}})
 	wantFinding(t, err, "need more than 24 MiB of text to show")
 	mustPage(t, path, PageRequest{Limit: 30, MaxCellBytes: 100})
+
+	wide := make([]string, 300)
+	for i := range wide {
+		wide[i] = "id"
+	}
+	path = writeParquet(t, filepath.Join(t.TempDir(), "y.parquet"), 10_000, false, []arrow.Record{bigRecord(10_000)})
+	_, err = runPage(t.Context(), pageRequest{path, PageRequest{Limit: 10_000, Columns: wide}})
+	wantFinding(t, err, "10000 rows of 300 columns are too much for a page")
+}
+
+func TestAColumnThatCannotBeReadHidesNoOther(t *testing.T) {
+	x, wide := col(t, "x", true, &arrow.Decimal256Type{Precision: 50, Scale: 2}, `["1.00"]`)
+	y, text := col(t, "y", true, arrow.BinaryTypes.String, `["a"]`)
+	path := writeParquet(t, filepath.Join(t.TempDir(), "x.parquet"), 10, false, []arrow.Record{recordOf([]arrow.Field{x, y}, []arrow.Array{wide, text})})
+	_, err := runPage(t.Context(), pageRequest{path, PageRequest{Limit: 1}})
+	wantFinding(t, err, `column "x" is a decimal of 50 digits`)
+	if got, want := pageText(mustPage(t, path, PageRequest{Limit: 1, Columns: []string{"y"}})), "y utf8 true; \n\"a\""; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
 
 // TestLogicalTypes reads types of Parquet that Arrow has not, written by hand.
@@ -178,10 +198,12 @@ func TestDecimal(t *testing.T) {
 }
 
 func TestNestedCellsAreJSON(t *testing.T) {
+	base, runs := t.TempDir(), 0
 	rapid.Check(t, func(t *rapid.T) {
 		r := genRecord(t)
-		dir, err := os.MkdirTemp("", "table")
-		if err != nil {
+		dir := filepath.Join(base, strconv.Itoa(runs))
+		runs++
+		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
 		defer os.RemoveAll(dir)

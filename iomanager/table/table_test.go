@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -416,10 +417,11 @@ func split(t *rapid.T, r arrow.Record) []arrow.Record {
 }
 
 func TestDataVersionIsOfValues(t *testing.T) {
-	dir := t.TempDir()
+	dir, runs := t.TempDir(), 0
 	rapid.Check(t, func(t *rapid.T) {
-		run, err := os.MkdirTemp(dir, "")
-		if err != nil {
+		run := filepath.Join(dir, strconv.Itoa(runs))
+		runs++
+		if err := os.Mkdir(run, 0o700); err != nil {
 			t.Fatal(err)
 		}
 		defer os.RemoveAll(run)

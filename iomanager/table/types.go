@@ -2,6 +2,7 @@ package table
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
@@ -45,6 +46,7 @@ type node struct {
 	leaves   []int          // columns of the Parquet schema below it
 	children []*node
 	metadata arrow.Metadata // of a column; not of parts
+	problem  error          // why its values cannot be read, or nil
 }
 
 // newNodes returns the columns of a Parquet schema. origin is the Arrow schema of the writer, or nil.
@@ -79,6 +81,7 @@ func newNode(f *pqarrow.SchemaField, sc *schema.Schema, origin arrow.DataType, a
 		if err == nil {
 			n.children = append(n.children, child)
 			n.leaves = append(n.leaves, child.leaves...)
+			n.problem = cmp.Or(n.problem, child.problem)
 		}
 		return child, err
 	}
@@ -133,7 +136,9 @@ func newNode(f *pqarrow.SchemaField, sc *schema.Schema, origin arrow.DataType, a
 			n.typ = &arrow.TimestampType{Unit: t.Unit, TimeZone: o.TimeZone}
 		}
 	case *arrow.Decimal256Type:
-		return nil, unsupported("column %q is a decimal of %d digits; more than 38 are not supported", n.path, t.Precision)
+		// The library reads negative ones wrongly.
+		n.typ, n.leaves = t, []int{f.ColIndex}
+		n.problem = unsupported("column %q is a decimal of %d digits; more than 38 are not supported", n.path, t.Precision)
 	default:
 		n.typ, n.leaves = t, []int{f.ColIndex}
 		switch sc.Column(f.ColIndex).LogicalType().(type) {
@@ -211,6 +216,8 @@ func (n *node) typeName() string {
 			return fmt.Sprintf("timestamp[%s]", t.Unit)
 		}
 		return fmt.Sprintf("timestamp[%s, tz=%s]", t.Unit, t.TimeZone)
+	case *arrow.Decimal256Type:
+		return fmt.Sprintf("decimal256(%d, %d)", t.Precision, t.Scale)
 	case *arrow.Decimal128Type:
 		return fmt.Sprintf("decimal128(%d, %d)", t.Precision, t.Scale)
 	}
