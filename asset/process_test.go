@@ -587,7 +587,7 @@ func TestStreamErrorIsNotLost(t *testing.T) {
 
 func TestStreamsHaveBoundedMemory(t *testing.T) {
 	type row struct{ Text string }
-	const rows, size = 1200, 100 << 10 // 120 MB
+	const rows, size = 300, 256 << 10 // 75 MB
 	text := strings.Repeat("x", size)
 	dir := t.TempDir()
 	in, out := filepath.Join(dir, "in"), filepath.Join(dir, "out")
@@ -605,7 +605,7 @@ func TestStreamsHaveBoundedMemory(t *testing.T) {
 		return func(yield func(row, error) bool) {
 			n := 0
 			for r, err := range in.Rows {
-				if n++; n%300 == 0 {
+				if n++; n%100 == 0 {
 					runtime.GC()
 					var m runtime.MemStats
 					runtime.ReadMemStats(&m)
