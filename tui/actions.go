@@ -233,6 +233,12 @@ func screenActions() []*Action {
 			return "filter"
 		}},
 		{ID: "palette", Keys: []string{":"}, Title: "all actions, assets and command lines", Short: "command", Rank: 41, Run: func(m *Model) tea.Cmd { m.overlay = newPalette(m); return nil }},
+		{ID: "problems", Keys: []string{"!"}, Title: "code locations, and what is wrong with them", Rank: 4, Run: func(m *Model) tea.Cmd { m.overlay = &problems{}; return nil }, Label: func(m *Model) string {
+			if m.problemCount() == 0 {
+				return ""
+			}
+			return plural(m.problemCount(), "problem")
+		}},
 		{ID: "next-pane", Keys: []string{"tab"}, Title: "next pane", Short: "pane", Rank: 43, Run: func(m *Model) tea.Cmd { return m.turnPane(1) }},
 		{ID: "previous-pane", Keys: []string{"shift+tab"}, Title: "previous pane", Run: func(m *Model) tea.Cmd { return m.turnPane(-1) }},
 		{ID: "pane-1", Keys: []string{"1"}, Title: "to the assets", Run: func(m *Model) tea.Cmd { return m.focusOn(PaneAssets) }},

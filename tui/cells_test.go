@@ -47,6 +47,7 @@ func TestWords(t *testing.T) {
 		{grouped(-12_345), "-12,345"},
 		{shortBytes(11_200_000), "11.2 MB"},
 		{shortSeconds(8_100), "9s"},
+		{reflow("one\ntwo\n\nthree\n- four\n- five\n  six\n"), "one two\n\nthree\n- four\n- five\n  six"},
 	} {
 		if test.got != test.want {
 			t.Errorf("got %q, want %q", test.got, test.want)

@@ -464,6 +464,32 @@ func TestPalette(t *testing.T) {
 	}
 }
 
+func TestProblems(t *testing.T) {
+	s := shop()
+	s.Locations[1].State, s.Locations[1].LastGood = "broken", true
+	s.Locations[1].Error = &event.Error{Message: "no module named\x1b[2J pandas", File: "marts/defs.py", Line: 3, Trace: "Traceback\n  line 3\n"}
+	s.Problems = []*diag.Error{diag.New("asset", "two locations define %q", "a").WithHint("name one under owners:")}
+	d, _ := driven(t, &fake{snap: s}, 100, 30, nil)
+	has(t, d, "1 broken", "! 2 problems")
+	d.Press("!")
+	has(t, d, `no module named\x1b[2J pandas`, "marts/defs.py:3", "Traceback", "an earlier load", `two locations define "a"`, "hint: name one under owners:")
+	d.Press("esc")
+	has(t, d, "stg_orders")
+}
+
+// Where nothing is loaded yet, the cursor finds its place with the first assets.
+func TestCursorAfterLoading(t *testing.T) {
+	empty, full := shop(), shop()
+	empty.Graph = graph.New(nil, nil)
+	empty.Loading = true
+	f := &fake{snap: empty}
+	d, m := driven(t, f, 80, 24, nil)
+	has(t, d, "loading the code locations")
+	full.Seq = 2
+	push(d, m, f, full)
+	cursor(t, m, "stg_orders")
+}
+
 func TestSaveIsTold(t *testing.T) {
 	f := &fake{snap: shop()}
 	d, m := driven(t, f, 120, 24, nil)
@@ -619,7 +645,7 @@ func TestASCII(t *testing.T) {
 func TestAnySizeAnyKeys(t *testing.T) {
 	keys := []string{
 		"1", "2", "3", "tab", "shift+tab", "[", "]", "+", "_", "enter", "esc", "j", "k", "h", "l", "g", "G", "ctrl+d", "ctrl+u", "pgdown", "pgup",
-		"p", "w", "L", "d", "c", "H", "m", "M", "x", "r", "R", "a", "space", "V", "y", "Y", "F", "ctrl+g", "n", "N", "ctrl+o", "/", ":", "?", "q", "ctrl+c", "ctrl+l", "e", "backspace", "店", "+", ":", "é",
+		"p", "w", "L", "d", "c", "H", "m", "M", "x", "r", "R", "a", "!", "t", "space", "V", "y", "Y", "F", "ctrl+g", "n", "N", "ctrl+o", "/", ":", "?", "q", "ctrl+c", "ctrl+l", "e", "backspace", "店", "+", ":", "é",
 	}
 	base := shop()
 	weird := *base

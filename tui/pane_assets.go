@@ -38,6 +38,8 @@ type listPane struct {
 	height   int
 	total    int // assets without the filter
 	filter   string
+	wanted   string // cursor of the last session
+	begun    bool   // the cursor has found its first place
 	problem  string // why the filter is not understood
 	railsW   int
 	nameW    int
@@ -73,8 +75,12 @@ func (p *listPane) show(key graph.Key) bool {
 	return false
 }
 
-// start puts the cursor where a new session begins: on the first asset that needs attention, else on the first of our own.
+// start puts the cursor where a session begins: where the last one ended, else on the first asset that needs attention, else on
+// the first of our own.
 func (m *Model) start() {
+	if key, err := graph.ParseKey(m.list.wanted); err == nil && m.list.show(key) {
+		return
+	}
 	for _, good := range []bool{false, true} {
 		for i, row := range m.list.at {
 			if r := &m.list.rows[row]; !r.external && (good || m.word(r.key) != "fresh") {
@@ -129,9 +135,13 @@ func (m *Model) project() {
 		p.rows = append(p.rows, row)
 	}
 	before := p.cursor
-	if had && p.show(key) {
+	switch {
+	case !had && !p.begun && len(p.at) > 0:
+		p.begun = true
+		m.start()
+	case had && p.show(key):
 		p.top = p.at[p.cursor] - line
-	} else {
+	default:
 		p.cursor = max(0, min(before, len(p.at)-1))
 	}
 	p.scroll()

@@ -118,7 +118,7 @@ func (m *Model) aboutLines(key graph.Key, w int) []string {
 	m.aboutHead(s, key, a)
 	if a.Description != "" {
 		s.blank()
-		s.text("", cleanText(a.Description))
+		s.text("", reflow(cleanText(a.Description)))
 	}
 	s.blank()
 	s.field("location", clean(a.Location))

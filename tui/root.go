@@ -188,10 +188,8 @@ func New(ctx context.Context, front engine.Front, o Options) (*Model, error) {
 	}
 	m.list.filter = saved.Filter
 	m.tab = tab(max(0, min(saved.Tab, int(tabCount)-1)))
+	m.list.wanted = saved.Cursor
 	m.project()
-	if key, err := graph.ParseKey(saved.Cursor); err != nil || !m.list.show(key) {
-		m.start()
-	}
 	m.openQuestions()
 	return m, nil
 }

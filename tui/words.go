@@ -114,6 +114,28 @@ func plural(n int, one string) string {
 	return strconv.Itoa(n) + " " + one + "s"
 }
 
+// cutLines splits clean text into lines without an empty one at the end.
+func cutLines(s string) []string { return strings.Split(strings.TrimRight(s, "\n"), "\n") }
+
+// reflow joins the lines of paragraphs, as authors break them for their editors. Lists and indented lines stay.
+func reflow(text string) string {
+	var b strings.Builder
+	joins := false
+	for l := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
+		own := strings.TrimSpace(l) == "" || strings.ContainsAny(l[:1], " -*#|0123456789")
+		switch {
+		case b.Len() == 0:
+		case joins && !own:
+			b.WriteByte(' ')
+		default:
+			b.WriteByte('\n')
+		}
+		b.WriteString(l)
+		joins = strings.TrimSpace(l) != ""
+	}
+	return b.String()
+}
+
 // spoken writes a state as words: cut_off is "cut off".
 func spoken(state string) string { return strings.ReplaceAll(state, "_", " ") }
 
