@@ -10,8 +10,8 @@
 //   - every name in it that its package, or an imported package of the module, declares;
 //   - for x.M, every method M of the module; with a type, its exported methods (interfaces, reflection, templates call them);
 //   - with a variable, whatever assigns to it, statements of main included;
-//   - with a package, its init functions, its variables "_", those whose initialisers change others, and the same of
-//     packages it imports with "_" and of packages whose init reaches into it;
+//   - with a package, its init functions, its variables "_", and those whose initialisers change others; the same of every
+//     package of the program that reaches into it by them, and of packages it imports with "_" when they reach outside;
 //   - files that //go:embed names, by content; //go: directives by text;
 //   - packages of modules in folders (replace, go.work) like those of the module; the SDK's and vendored ones as wholes;
 //   - outside modules by version, with the versions of all that they require; the Go version, target, tags, cgo, go line;
@@ -21,8 +21,8 @@
 // Code.Coarse says so.
 //
 // Known holes: environment variables with computed names or from struct tags; files that code opens by itself; variables
-// that main changes by calling methods on them or by calling functions that do; -ldflags -X; generated code that is not on
-// disk. Harmless re-executions: a renamed local variable, a change to a method or variable that only shares its name.
+// that main changes by calling methods on them or by calling functions that do; what init functions of packages that are not
+// reached do to other modules; -ldflags -X; generated code that is not on disk. Harmless re-executions: a renamed local variable, a change to a method or variable that only shares its name.
 //
 // Invariants:
 //

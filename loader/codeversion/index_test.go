@@ -43,6 +43,7 @@ import (
 	"example.com/ml/segments"
 	"github.com/assetdev/assetdev/asset"
 
+	_ "example.com/ml/extension"
 	_ "example.com/ml/plugin"
 )
 
@@ -173,6 +174,9 @@ var registry = map[string]Scorer{}
 // Register adds a scorer.
 func Register(name string, s Scorer) { registry[name] = s }
 
+// Extend adds to the table.
+func Extend(name string, x int) { table[name] = x }
+
 // Pick returns a scorer.
 func Pick() Scorer { return registry["x"] }
 `,
@@ -180,6 +184,7 @@ func Pick() Scorer { return registry["x"] }
 	"ml/segments/setup.go":                             "package segments\n\nfunc init() { table[\"b\"] = 2 }\n",
 	"ml/segments/names_windows.go":                     "package segments\n\nfunc onlyThere() int { return 1 }\n",
 	"ml/plugin/plugin.go":                              "package plugin\n\nimport \"example.com/ml/segments\"\n\ntype square struct{}\n\nfunc (square) Score(x float64) float64 { return x * x }\n\nfunc init() { segments.Register(\"x\", square{}) }\n",
+	"ml/extension/extension.go":                        "package extension\n\nimport \"example.com/ml/segments\"\n\nvar own = 1\n\nfunc init() { own = 2 }\n\nfunc init() { segments.Extend(\"k\", weight()) }\n\nfunc weight() int { return 7 }\n",
 	"ml/elsewhere/elsewhere.go":                        "package elsewhere\n\nfunc Score() {}\n",
 	"shared/go.mod":                                    "module example.com/shared\n",
 	"shared/shared.go":                                 "package shared\n\n// Check checks.\nfunc Check(x int) error { return nil }\n\n// Other is another.\nfunc Other() {}\n",
@@ -282,6 +287,8 @@ var edits = []edit{
 	{name: "what a function variable calls", file: "ml/assets/features.go", old: "x + 1", new: "x + 2", changes: "features"},
 	{name: "init in another file", file: "ml/segments/setup.go", old: "= 2", new: "= 3", changes: "features"},
 	{name: "init of a package imported for its effects", file: "ml/plugin/plugin.go", old: `Register("x"`, new: `Register("y"`, changes: "features"},
+	{name: "init that reaches into a package by a function", file: "ml/extension/extension.go", old: `"k"`, new: `"l"`, changes: "features"},
+	{name: "what such an init calls", file: "ml/extension/extension.go", old: "return 7", new: "return 8", changes: "features"},
 	{name: "what such an init registers", file: "ml/plugin/plugin.go", old: "x * x", new: "x * x * x", changes: "features"},
 	{name: "variable that main sets", file: "ml/assets/main.go", old: "Limit = 5", new: "Limit = 6", changes: "features"},
 	{name: "another asset in main", file: "ml/assets/main.go", old: `asset.New("plain", plain)`, new: `asset.New("plain", plain), asset.New("third", unused)`},
@@ -419,10 +426,11 @@ func TestResult(t *testing.T) {
 		"0 assets.helperOfChoose", "0 assets.main Limit", "0 assets.modelVar", "0 assets.query", "0 assets.weigh", "0 assets/query.sql",
 		"1 data/a.csv", "1 data/deep/b.csv",
 		"0 example.com/shared.Check",
+		"0 extension.init", "0 extension.init#2", "0 extension.own", "0 extension.weight",
 		"2 github.com/assetdev/assetdev/asset", "2 github.com/assetdev/assetdev/internal/wire", "2 github.com/outside/go-lib",
 		"2 go",
 		"0 plugin.init", "0 plugin.square", "0 plugin.square.Score",
-		"0 segments.Level", "0 segments.Limit", "0 segments.Low", "0 segments.Pick", "0 segments.Register", "0 segments.Scorer", "0 segments.Tier", "0 segments.init",
+		"0 segments.Extend", "0 segments.Level", "0 segments.Limit", "0 segments.Low", "0 segments.Pick", "0 segments.Register", "0 segments.Scorer", "0 segments.Tier", "0 segments.init",
 		"0 segments.linear", "0 segments.linear.Score", "0 segments.names", "0 segments.registry", "0 segments.table", "0 segments.threshold",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -557,7 +565,7 @@ var literal = func() {}
 		"example.com/ml/dot.ted.F":                               "12 ",
 		"example.com/ml/dot%2eted.init.func1":                    "0 a function literal outside of functions in dot.ted",
 		"example.com/ml/dot%2eted.glob..func1":                   "0 a function literal outside of functions in dot.ted",
-		"main.main.func1":                                        "11 ",
+		"main.main.func1":                                        "12 ",
 		"main.features.func1.2":                                  "21 ",
 	} {
 		r, err := f.x.Version(symbol, nil, nil, "")
@@ -771,6 +779,18 @@ func TestRefreshReadsWhatChanged(t *testing.T) {
 	}
 	if !f.refresh() {
 		t.Error("a change of equal size and time is not seen")
+	}
+	// Equal in all that stat says, as within one tick of the file system's clock.
+	for _, racy := range []bool{true, false} {
+		f.write(map[string]string{"ml/assets/plain.go": fmt.Sprintf("package main\n\nfunc plain() bool { return %v }\n", racy)})
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.x.sources[path].key, f.x.sources[path].racy = keyOf(info), racy
+		if got := f.refresh(); got != racy {
+			t.Errorf("racy %v: the change is seen %v", racy, got)
+		}
 	}
 }
 

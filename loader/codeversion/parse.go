@@ -228,39 +228,31 @@ func (w *walker) topLevel(node ast.Decl, tokens *token.File) {
 	case *ast.FuncDecl:
 		w.function(n, tokens)
 	case *ast.GenDecl:
-		switch {
-		case n.Tok == token.CONST:
-			if isGroup(n) {
-				d := &declaration{kind: kindConst}
-				for _, spec := range n.Specs {
-					if s, ok := spec.(*ast.ValueSpec); ok {
-						d.names = append(d.names, identNames(s.Names)...)
-						d.constants(s)
-					}
-				}
-				d.name = firstName(d.names)
-				w.declare(d, n, n, n.Doc, tokens)
-				return
-			}
+		if n.Tok == token.CONST && isGroup(n) {
+			d := &declaration{kind: kindConst}
 			for _, spec := range n.Specs {
 				if s, ok := spec.(*ast.ValueSpec); ok {
-					d := &declaration{kind: kindConst, names: identNames(s.Names)}
-					d.name = firstName(d.names)
+					d.names = append(d.names, identNames(s.Names)...)
 					d.constants(s)
-					w.declare(d, s, whole(n, s), docOf(n, s.Doc), tokens)
 				}
 			}
-		case n.Tok == token.VAR:
-			for _, spec := range n.Specs {
-				if s, ok := spec.(*ast.ValueSpec); ok {
+			d.name = firstName(d.names)
+			w.declare(d, n, n, n.Doc, tokens)
+			return
+		}
+		for _, spec := range n.Specs {
+			switch s := spec.(type) {
+			case *ast.TypeSpec:
+				w.declare(&declaration{kind: kindType, name: s.Name.Name, names: []string{s.Name.Name}}, s, whole(n, s), docOf(n, s.Doc), tokens)
+			case *ast.ValueSpec:
+				if n.Tok == token.VAR {
 					w.variable(n, s, tokens)
+					continue
 				}
-			}
-		case n.Tok == token.TYPE:
-			for _, spec := range n.Specs {
-				if s, ok := spec.(*ast.TypeSpec); ok {
-					w.declare(&declaration{kind: kindType, name: s.Name.Name, names: []string{s.Name.Name}}, s, whole(n, s), docOf(n, s.Doc), tokens)
-				}
+				d := &declaration{kind: kindConst, names: identNames(s.Names)}
+				d.name = firstName(d.names)
+				d.constants(s)
+				w.declare(d, s, whole(n, s), docOf(n, s.Doc), tokens)
 			}
 		}
 	}

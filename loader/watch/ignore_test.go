@@ -165,6 +165,7 @@ func fill(t interface{ Fatal(args ...any) }, root, rules, nested string) {
 }
 
 func TestIgnoreAgainstGitProperty(t *testing.T) {
+	t.Parallel()
 	root := t.TempDir()
 	gitInit(t, root)
 	atom := rapid.SampledFrom([]string{

@@ -44,7 +44,7 @@ type Root struct {
 // Options say what to watch.
 type Options struct {
 	Roots   []Root
-	Ignore  []string      // absolute folders that are never watched: outputs, state; spelled like the roots
+	Ignore  []string      // absolute folders that are never watched: outputs, state; spelled like the roots; "" is none
 	Quiet   time.Duration // a batch closes when nothing happened for so long; 0 is 40 ms
 	MaxWait time.Duration // a batch closes after this, whatever happens; 0 is 400 ms
 
@@ -108,6 +108,7 @@ func Open(options Options) (*Watcher, error) {
 	if options.suspect == 0 {
 		options.suspect = suspectAfter
 	}
+	options.Ignore = slices.DeleteFunc(slices.Clone(options.Ignore), func(dir string) bool { return dir == "" })
 	if err := checkAbsolute(options.Roots, options.Ignore); err != nil {
 		return nil, err
 	}
