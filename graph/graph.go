@@ -168,6 +168,13 @@ func (g *Graph) join(locations []Definitions, owners map[Key]string, total int) 
 func claims(a *Asset) bool { return a.Executable || a.Stale }
 
 func (g *Graph) findCaseClashes() {
+	capitals := false
+	for i := range g.nodes {
+		capitals = capitals || strings.ToLower(g.nodes[i].key.text) != g.nodes[i].key.text
+	}
+	if !capitals {
+		return
+	}
 	seen := make(map[string]int, len(g.nodes))
 	for i := range g.nodes {
 		folded := strings.ToLower(g.nodes[i].key.text)

@@ -360,7 +360,7 @@ func (p *planner) unitSteps(members, after []int32) []Step {
 		s.Why = status.String()
 		if status != Fresh {
 			s.Reasons = p.f.reasonsAt(int(i))
-			cut = cut && p.mayBeCutOff(i, s.Reasons)
+			cut = cut && p.mayBeCutOff(s.Reasons)
 		} else if s.Why = Stale.String(); p.waitsForStep(i) {
 			for _, u := range n.up {
 				if p.is(u, planRuns) {
@@ -390,9 +390,8 @@ func (p *planner) unitSteps(members, after []int32) []Step {
 	return steps
 }
 
-// mayBeCutOff reports whether all reasons of i are upstreams that run before it and may bring back the data it has used.
-func (p *planner) mayBeCutOff(i int32, reasons []Reason) bool {
-	rec := p.f.stored[i].Record
+// mayBeCutOff reports whether all reasons are upstreams that run in this plan and may bring back the data that was used.
+func (p *planner) mayBeCutOff(reasons []Reason) bool {
 	for _, r := range reasons {
 		u, ok := p.g.resolve(r.Asset)
 		if !ok || !p.is(u, planRuns) {
@@ -401,8 +400,7 @@ func (p *planner) mayBeCutOff(i int32, reasons []Reason) bool {
 		switch r.Kind { //nolint:exhaustive // every other kind is a cause of its own
 		case UpstreamStale:
 		case UpstreamMissing:
-			pinned, ok := p.f.pinned(rec, r.Asset, u)
-			if before := p.f.stored[u].Record; !ok || before == nil || before.DataVersion != pinned {
+			if p.f.stored[u].Record == nil { // with one, other data than was used gives a reason of its own
 				return false
 			}
 		default:

@@ -63,6 +63,10 @@ func TestPlan(t *testing.T) {
 		{"data gone may come back as it was", chain, func(w *world) {
 			w.change("b", func(s *Stored, _ *Record) { s.Data = DataMissing })
 		}, PlanRequest{Selected: keysOf("c")}, "b missing\nc stale? < b"},
+		{"data gone, and other data since", chain, func(w *world) {
+			w.run(MustKey("b"), "")
+			w.change("b", func(s *Stored, _ *Record) { s.Data = DataMissing })
+		}, PlanRequest{Selected: keysOf("c")}, "b missing\nc stale < b"},
 		{
 			"data never made does not", chain, func(w *world) { delete(w.stored, MustKey("b")) },
 			PlanRequest{Selected: keysOf("c")},
@@ -82,6 +86,10 @@ func TestPlan(t *testing.T) {
 			PlanRequest{Selected: keysOf("c b")},
 			"c missing\n= b",
 		},
+		{"made elsewhere, and nothing above it can run", chain, func(w *world) {
+			w.stored = map[Key]Stored{MustKey("b"): {Data: DataForeign}}
+			asset(w.defs, "a").Executable = false
+		}, PlanRequest{Selected: keysOf("c")}, "c missing"},
 		{
 			"made elsewhere, named", chain, func(w *world) { w.stored = map[Key]Stored{MustKey("b"): {Data: DataForeign}} },
 			PlanRequest{Selected: keysOf("c b"), Named: keysOf("b")},
