@@ -22,7 +22,8 @@
 //
 // Known holes: environment variables with computed names or from struct tags; files that code opens by itself; variables
 // that main changes by calling methods on them or by calling functions that do; what init functions of packages that are not
-// reached do to other modules; -ldflags -X; generated code that is not on disk. Harmless re-executions: a renamed local variable, a change to a method or variable that only shares its name.
+// reached do to other modules; -ldflags -X; generated code that is not on disk. Harmless re-executions: a renamed local
+// variable, a change to a method or variable that only shares its name.
 //
 // Invariants:
 //
