@@ -6,7 +6,6 @@ package tui
 import (
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/assetdev/assetdev/engine/event"
@@ -197,83 +196,6 @@ func selectionLike(s string) bool {
 		}
 	}
 	return false
-}
-
-// status returns the word of an asset and why, computed once per snapshot.
-func (m *Model) status(key graph.Key) rowStatus {
-	if m.list.seq != m.snap.Seq || m.list.statuses == nil {
-		m.list.seq, m.list.statuses = m.snap.Seq, map[graph.Key]rowStatus{}
-	}
-	if s, ok := m.list.statuses[key]; ok {
-		return s
-	}
-	s := rowStatus{word: m.word(key)}
-	a := m.snap.Assets[key]
-	switch {
-	case a != nil && a.Step != nil && s.word == event.Running:
-		if f := a.Step.Fraction; f >= 0 {
-			s.detail = strconv.Itoa(int(min(1, f)*100)) + "%"
-		}
-	case s.word == "stale" || s.word == "unknown" || s.word == "missing":
-		s.detail = cause(m.reasons(key))
-	}
-	m.list.statuses[key] = s
-	return s
-}
-
-// word is the screen's one word for an asset.
-func (m *Model) word(key graph.Key) string {
-	if a := m.snap.Assets[key]; a != nil && a.Word != "" {
-		return a.Word
-	}
-	if m.snap.Freshness == nil {
-		return "unknown"
-	}
-	return m.snap.Freshness.Status(key).String()
-}
-
-func (m *Model) reasons(key graph.Key) []graph.Reason {
-	if m.snap.Freshness == nil {
-		return nil
-	}
-	return m.snap.Freshness.Reasons(key)
-}
-
-// cause is the strongest reason in one or two words.
-func cause(reasons []graph.Reason) string {
-	if len(reasons) == 0 {
-		return ""
-	}
-	switch reasons[0].Kind {
-	case graph.CodeChanged:
-		return "code"
-	case graph.DependencyAdded, graph.DependencyRemoved:
-		return "dependencies"
-	case graph.UpstreamNewData:
-		return "new data"
-	case graph.UpstreamStale, graph.UpstreamMissing:
-		return "upstream"
-	case graph.SourceChanged:
-		return "file"
-	case graph.EnvironmentChanged:
-		return "environment"
-	case graph.ChangedOutside:
-		return "changed outside"
-	case graph.ChangedDuringRun:
-		return "changed in run"
-	case graph.MadeElsewhere:
-		return "made elsewhere"
-	case graph.DataIsMissing:
-		return "data gone"
-	case graph.LocationBroken:
-		return "broken location"
-	case graph.StorageUnreachable:
-		return "no storage"
-	case graph.InCycle:
-		return "cycle"
-	case graph.NeverMaterialized, graph.IsOverdue, graph.Forced:
-	}
-	return ""
 }
 
 // columns are the widths of the list's columns, 0 for one that is not shown.
