@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"os/exec"
@@ -299,9 +300,7 @@ func (s *shop) materialize(t *testing.T, program, dir string, a wire.Asset) {
 		case wire.TypeError:
 			t.Fatalf("materialize %s: %s\n%s", a.Key, m.Error.Message, m.Error.Trace)
 		case wire.TypeMetadata:
-			for name, value := range m.Metadata {
-				s.metadata[a.Key][name] = value
-			}
+			maps.Copy(s.metadata[a.Key], m.Metadata)
 		case wire.TypeResult:
 			info, err := os.Stat(s.file(a.Key))
 			if err != nil {
@@ -321,14 +320,6 @@ type (
 		Price       money `asset:"price,decimal(10,2)"`
 		TotalAmount money `asset:"total_amount,decimal(12,2)"`
 		OrderDate   time.Time
-	}
-	summary struct {
-		TotalOrders         int64
-		TotalSpent          float64
-		FirstOrder          time.Time
-		LastOrder           time.Time
-		CustomerID          int64
-		Name, Tier, Segment string
 	}
 	performance struct {
 		Product, Category                                  string

@@ -59,6 +59,15 @@ func TestInitMendsHalfAProject(t *testing.T) {
 	if want := []string{"assetdev-sdk/", "workspace.yaml"}; err != nil || !slices.Equal(files, want) {
 		t.Errorf("got %v, %v, want %v", files, err, want)
 	}
+
+	// As after an interruption between the two.
+	if err := os.Remove(filepath.Join(dir, "go.mod")); err != nil {
+		t.Fatal(err)
+	}
+	files, err = Init(dir, InitOptions{Go: true, SDK: source})
+	if want := []string{"go.mod"}; err != nil || !slices.Equal(files, want) {
+		t.Errorf("got %v, %v, want %v", files, err, want)
+	}
 }
 
 func TestInitKeepsWhatIsThere(t *testing.T) {

@@ -109,11 +109,13 @@ func readSDK(source fs.FS) (sdk, error) {
 		}
 	}
 	s.files["go.sum"] = s.goSum
-	text := fmt.Sprintf("module %s\n\ngo %s\n\nrequire %s\n\nrequire (\n", modulePath, s.goLine, s.requires[0])
+	var text bytes.Buffer
+	fmt.Fprintf(&text, "module %s\n\ngo %s\n\nrequire %s\n\nrequire (\n", modulePath, s.goLine, s.requires[0])
 	for _, module := range s.requires[1:] {
-		text += fmt.Sprintf("\t%s // indirect\n", module)
+		fmt.Fprintf(&text, "\t%s // indirect\n", module)
 	}
-	s.files["go.mod"] = []byte(text + ")\n")
+	text.WriteString(")\n")
+	s.files["go.mod"] = text.Bytes()
 	return s, nil
 }
 

@@ -46,7 +46,7 @@ func TestProductPerformance(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mint, cost := rows[0], Money(10*(120+handlingCost)).Float()
+	mint, cost := rows[0], (10 * (120 + handlingCost)).Float()
 	if mint.UnitsSold != 10 || mint.UnitsLastQuarter != 2 || mint.UnitsPriorQuarter != 3 {
 		t.Errorf("units: got %d, %d, %d, want 10, 2, 3", mint.UnitsSold, mint.UnitsLastQuarter, mint.UnitsPriorQuarter)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding"
 	"fmt"
 	"math"
 	"strconv"
@@ -10,6 +11,11 @@ import (
 // Money is an amount in cents, so that sums are exact. In a table it is a decimal: with these two methods and the option
 // decimal(12,2) in the tag, any type can be one.
 type Money int64
+
+var (
+	_ encoding.TextMarshaler   = Money(0)
+	_ encoding.TextUnmarshaler = new(Money)
+)
 
 // MarshalText writes the amount as "12.34".
 func (m Money) MarshalText() ([]byte, error) {

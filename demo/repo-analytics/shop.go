@@ -159,17 +159,13 @@ func generateOrders(progress func(done float64)) []Order {
 
 // season is how much more than on an ordinary day is ordered.
 func season(day time.Time) float64 {
-	switch day.Month() {
-	case time.November:
-		return 1.25
-	case time.December:
-		return 1.6
-	case time.July, time.August:
-		return 0.9
-	default:
-		return 1
+	if factor, special := seasons[day.Month()]; special {
+		return factor
 	}
+	return 1
 }
+
+var seasons = map[time.Month]float64{time.July: 0.9, time.August: 0.9, time.November: 1.25, time.December: 1.6}
 
 // A shelf is what the customers choose from. demand holds for each month, and each ware, the sum of the demand up to that ware.
 type shelf struct {

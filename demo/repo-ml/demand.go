@@ -69,8 +69,9 @@ func demandModel(ctx context.Context, in demandModelInputs) ([]ModelRow, error) 
 		for i, f := range in.Products {
 			if i%folds == fold {
 				actual := float64(f.UnitsLastQuarter)
-				squared += math.Pow(math.Expm1(model.at(xs[i]))-actual, 2)
-				variance += math.Pow(actual-mean, 2)
+				miss := math.Expm1(model.at(xs[i])) - actual
+				squared += miss * miss
+				variance += (actual - mean) * (actual - mean)
 			}
 		}
 		asset.Progress(ctx, float64(fold+1)/(folds+1), "cross-validating")
