@@ -3,14 +3,19 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/assetdev/assetdev/demo"
 	"github.com/assetdev/assetdev/internal/child"
@@ -60,6 +65,18 @@ func TestScript(t *testing.T) {
 			"rows":   rows,
 			"why":    why,
 			"damage": damage,
+			"bg":     bg,
+			"await":  await,
+			"signal": signalTo,
+			"ended":  ended,
+			"gone":   gone,
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "netns" {
+				// A network namespace of one's own has no way out.
+				return exec.CommandContext(t.Context(), "unshare", "-rn", "true").Run() == nil, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 	})
 }
@@ -206,4 +223,122 @@ func damage(ts *testscript.TestScript, neg bool, args []string) {
 	file := ts.MkAbs(args[0])
 	ts.Check(os.Chmod(file, 0o666))
 	ts.Check(os.WriteFile(file, []byte("something else"), 0o666))
+}
+
+// A background is an assetdev that a scenario started with bg.
+type background struct {
+	cmd  *exec.Cmd
+	done chan error
+}
+
+// bg NAME ARGS… starts assetdev in the background; what it prints goes to NAME.out.
+func bg(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: bg NAME ARGS…")
+	}
+	out, err := os.Create(ts.MkAbs(args[0] + ".out"))
+	ts.Check(err)
+	path, err := exec.LookPath("assetdev")
+	if err != nil {
+		path = filepath.Join(filepath.Dir(os.Args[0]), "assetdev")
+	}
+	for dir := range strings.SplitSeq(ts.Getenv("PATH"), string(os.PathListSeparator)) {
+		if _, err := os.Stat(filepath.Join(dir, "assetdev")); err == nil {
+			path = filepath.Join(dir, "assetdev")
+			break
+		}
+	}
+	cmd := exec.Command(path, args[1:]...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = ts.Getenv("WORK"), out, out
+	for _, name := range append([]string{"HOME", "PATH", "WORK", "TMPDIR", "LANG", "GATE", "ASSETDEV_CACHE_DIR", "ASSETDEV_STATE_DIR"}, goEnv...) {
+		if value := ts.Getenv(name); value != "" {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+	}
+	ts.Check(cmd.Start())
+	b := &background{cmd, make(chan error, 1)}
+	go func() { b.done <- errors.Join(cmd.Wait(), out.Close()) }()
+	ts.Defer(func() { _ = cmd.Process.Kill() })
+	backgrounds.Store(ts.Getenv("WORK")+"/"+args[0], b)
+}
+
+var backgrounds sync.Map // of *background by work folder and name
+
+func lookup(ts *testscript.TestScript, name string) *background {
+	b, ok := backgrounds.Load(ts.Getenv("WORK") + "/" + name)
+	if !ok {
+		ts.Fatalf("nothing runs as %q", name)
+	}
+	return b.(*background)
+}
+
+// deadline bounds every wait of a scenario.
+const deadline = 90 * time.Second
+
+// await FILE REGEXP waits until a line of the file matches.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: await FILE REGEXP")
+	}
+	want := regexp.MustCompile(args[1])
+	file := ts.MkAbs(args[0])
+	for until := time.Now().Add(deadline); ; {
+		data, err := os.ReadFile(file)
+		if err == nil && want.Match(data) {
+			return
+		}
+		if time.Now().After(until) {
+			ts.Fatalf("%s does not match %q after %s:\n%s", args[0], args[1], deadline, data)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// signal NAME SIGNAL sends INT, TERM, KILL … to what runs as NAME.
+func signalTo(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: signal NAME SIGNAL")
+	}
+	signals := map[string]os.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL, "HUP": syscall.SIGHUP}
+	ts.Check(lookup(ts, args[0]).cmd.Process.Signal(signals[args[1]]))
+}
+
+// ended NAME CODE waits for the end of what runs as NAME; CODE is its exit code, -1 when a signal ended it.
+func ended(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: ended NAME CODE")
+	}
+	b := lookup(ts, args[0])
+	select {
+	case err := <-b.done:
+		code := b.cmd.ProcessState.ExitCode()
+		if strconv.Itoa(code) != args[1] {
+			ts.Fatalf("%s ended with %d (%v), want %s:\n%s", args[0], code, err, args[1], ts.ReadFile(args[0]+".out"))
+		}
+	case <-time.After(deadline):
+		ts.Fatalf("%s still runs after %s:\n%s", args[0], deadline, ts.ReadFile(args[0]+".out"))
+	}
+}
+
+// gone DIR waits until no process executes a file below the folder.
+func gone(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: gone DIR")
+	}
+	dir := ts.MkAbs(args[0])
+	for until := time.Now().Add(deadline); ; {
+		exes, err := filepath.Glob("/proc/[0-9]*/exe")
+		ts.Check(err)
+		left := slices.DeleteFunc(exes, func(link string) bool {
+			exe, err := os.Readlink(link)
+			return err != nil || !strings.HasPrefix(exe, dir+"/")
+		})
+		if len(left) == 0 {
+			return
+		}
+		if time.Now().After(until) {
+			ts.Fatalf("still running: %v", left)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }

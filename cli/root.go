@@ -53,6 +53,10 @@ type Program struct {
 // ScreenOptions are what the command line knows and the screen needs.
 type ScreenOptions struct {
 	ASCII, NoColor bool
+	Mouse          bool
+	Theme          string            // auto, light, dark or mono
+	Keys           map[string]string // action → key
+	Editor         string            // "" is $VISUAL or $EDITOR
 	Version        string
 	StateDir       string // where the screen remembers its panes
 }
@@ -109,7 +113,7 @@ func Main(p Program, args []string) (code int) {
 	}
 	code = codeOf(ctx, err)
 	var carried *exit
-	if errors.As(err, &carried) && carried.err == nil {
+	if errors.As(err, &carried) && carried.err == nil || code == exitInterrupted && errors.Is(err, context.Canceled) {
 		return code
 	}
 	a.report(err)

@@ -11,7 +11,6 @@ import (
 	"github.com/assetdev/assetdev/demo"
 	"github.com/assetdev/assetdev/engine"
 	"github.com/assetdev/assetdev/graph"
-	"github.com/assetdev/assetdev/internal/diag"
 	"github.com/spf13/cobra"
 )
 
@@ -22,7 +21,14 @@ func (a *app) screen(workspace string) (err error) {
 	if err != nil {
 		return err
 	}
-	summary, err := a.Screen(a.ctx, e, ScreenOptions{ASCII: a.look.ascii, NoColor: a.noColor || os.Getenv("NO_COLOR") != "", Version: a.Version, StateDir: e.StateDir()})
+	personal, err := engine.LoadPersonal()
+	if err != nil {
+		return errors.Join(err, e.Close())
+	}
+	summary, err := a.Screen(a.ctx, e, ScreenOptions{
+		ASCII: a.look.ascii, NoColor: a.noColor || os.Getenv("NO_COLOR") != "", Version: a.Version, StateDir: e.StateDir(),
+		Theme: personal.Theme, Mouse: personal.Mouse, Keys: personal.Keys, Editor: personal.Editor,
+	})
 	err = errors.Join(err, e.Close())
 	for _, line := range summary {
 		fmt.Fprintln(a.Stdout, safe(line))
@@ -162,10 +168,6 @@ terminal it materializes everything and prints the first rows of customer_risk_s
 func (a *app) demo(dir string, reset, noUI bool) error {
 	written, err := demo.Write(a.ctx, dir, demo.Options{Reset: reset, SDK: a.SDK})
 	if err != nil {
-		var d *diag.Error
-		if errors.As(err, &d) {
-			return &exit{exitUsage, err}
-		}
 		return err
 	}
 	if !a.quiet && !a.json {
@@ -233,11 +235,11 @@ func (a *app) initCommand() *cobra.Command {
 				return fmt.Errorf("find the current folder: %w", err)
 			}
 			files, err := demo.Init(dir, demo.InitOptions{Go: goModule, SDK: a.SDK})
-			if err != nil {
-				return &exit{exitUsage, err}
-			}
 			for _, f := range files {
 				fmt.Fprintln(a.Stdout, "wrote "+safe(f))
+			}
+			if err != nil {
+				return err
 			}
 			if len(files) == 0 {
 				fmt.Fprintln(a.Stdout, "nothing is missing")

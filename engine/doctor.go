@@ -23,6 +23,15 @@ import (
 // NeedsTrust is the error of what would execute code of a workspace that is not trusted.
 type NeedsTrust = trust.NeedsTrust
 
+// LoadPersonal reads the user's own settings, config.yaml in the user's configuration folder.
+func LoadPersonal() (workspace.Personal, error) {
+	file, err := workspace.PersonalFile()
+	if err != nil {
+		return workspace.Personal{}, err
+	}
+	return workspace.LoadPersonal(file)
+}
+
 // FindWorkspace returns the absolute path of the workspace file: the one named, or the nearest one upwards when none is.
 func FindWorkspace(named string) (string, error) {
 	if named == "" {

@@ -206,6 +206,9 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 		e.user = u.Username
 	}
 	e.auto = e.firstAuto()
+	if _, err := e.history.Interrupted(); err != nil {
+		e.notice(diag.New("state", "%w", err))
+	}
 	if e.remembered, err = e.history.Assets(); err != nil {
 		e.notice(diag.New("state", "%w", err).WithHint("the next run starts this file anew"))
 	}

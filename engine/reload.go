@@ -242,7 +242,7 @@ func (e *Engine) filesChanged(batch watch.Batch) {
 					changed = append(changed, a.Key)
 				}
 			}
-			if r.State.Err != nil {
+			if r.State.Err != nil && !r.Ask {
 				broken = name
 			}
 			if waiting--; waiting > 0 {

@@ -331,7 +331,6 @@ type stepResult struct {
 	outcome  run.State
 	record   *graph.Record
 	restored bool
-	took     time.Duration
 	err      *event.Error
 	git      *graph.Git
 }
@@ -391,14 +390,6 @@ func (e *Engine) stepEnded(r *activeRun, key graph.Key, result stepResult) {
 	e.perform(r.schedule.Next(run.Ended{Key: key, Outcome: result.outcome}))
 }
 
-// runStep runs one step from its pinned inputs to its commit. It runs on a worker.
-func (e *Engine) runStep(ctx context.Context, job stepJob) stepResult {
-	began := time.Now()
-	result := e.tryStep(ctx, job)
-	result.took = time.Since(began)
-	return result
-}
-
 func failed(err error) stepResult {
 	var e *location.Error
 	if errors.As(err, &e) {
@@ -415,7 +406,9 @@ func failed(err error) stepResult {
 	return stepResult{outcome: run.Failed, err: &event.Error{Message: err.Error()}}
 }
 
-func (e *Engine) tryStep(ctx context.Context, job stepJob) (result stepResult) {
+// runStep runs one step from its pinned inputs to its commit. It runs on a worker.
+func (e *Engine) runStep(ctx context.Context, job stepJob) (result stepResult) {
+	began := time.Now()
 	asset := job.asset
 	code, err := e.loader.CodeVersion(ctx, asset.Location, asset.Key)
 	if err != nil {
@@ -491,7 +484,6 @@ func (e *Engine) tryStep(ctx context.Context, job stepJob) (result stepResult) {
 		stepCtx, cancel = context.WithTimeout(ctx, job.timeout)
 		defer cancel()
 	}
-	ran := time.Now()
 	said, err := e.loader.Materialize(stepCtx, asset.Location, request, &stepOutput{e, job.run, asset.Key, ring})
 	if closeErr := ring.Close(); closeErr != nil {
 		e.post(func() { e.notice(diag.New("state", "log of %s: %w", asset.Key, closeErr)) })
@@ -502,7 +494,6 @@ func (e *Engine) tryStep(ctx context.Context, job stepJob) (result stepResult) {
 		}
 		return e.stopped(ctx, failed(err))
 	}
-	record.Took = time.Since(ran)
 	record.Metadata = said.Metadata
 
 	// Compare again what was pinned: what changed while the step ran marks its result.
@@ -523,6 +514,7 @@ func (e *Engine) tryStep(ctx context.Context, job stepJob) (result stepResult) {
 		}
 	}
 	record.At = time.Now()
+	record.Took = record.At.Sub(began)
 	committed, outcome, err := e.manager.Commit(ctx, iomanager.Draft{
 		Record: record, Output: request.Output, Format: said.Format, AuthorDataVersion: said.DataVersion, Unordered: asset.Unordered, BaseSeq: job.baseSeq,
 	})

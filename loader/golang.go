@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/assetdev/assetdev/internal/diag"
@@ -39,8 +40,8 @@ func (l *Loader) openLocation(entry workspace.Location, grant trust.Grant) (open
 type goLocation struct {
 	location.Location
 	entry workspace.Location
-	index *codeversion.Index
-	main  string // symbol of the entry point
+	main  string                    // symbol of the entry point
+	index func() *codeversion.Index // opened at first use: it needs the version of the go command, which only running it tells
 }
 
 func (l *Loader) openGo(entry workspace.Location, grant trust.Grant) (opened, error) {
@@ -56,13 +57,16 @@ func (l *Loader) openGo(entry workspace.Location, grant trust.Grant) (opened, er
 		environ = append(slices.Clone(environ), name+"="+value)
 	}
 	g := &goLocation{entry: entry, main: mainPackage(root, module, entry.WorkingDirectory, entry.Package) + ".main"}
-	g.index = codeversion.Open(codeversion.Options{
-		Root: root, WorkspaceDir: l.ws.Dir, WorkingDir: entry.WorkingDirectory, Main: strings.TrimSuffix(g.main, ".main"), Cgo: cgo(environ),
-		LookupEnv: func(name string) (string, bool) { return lookup(environ, name) },
+	g.index = sync.OnceValue(func() *codeversion.Index {
+		return codeversion.Open(codeversion.Options{
+			Root: root, WorkspaceDir: l.ws.Dir, WorkingDir: entry.WorkingDirectory, Main: strings.TrimSuffix(g.main, ".main"), Cgo: cgo(environ),
+			GoVersion: g.Environment().Version,
+			LookupEnv: func(name string) (string, bool) { return lookup(environ, name) },
+		})
 	})
 	g.Location, err = golang.Open(golang.Config{
 		Name: entry.Name, Dir: entry.WorkingDirectory, Package: entry.Package, Env: environ, CacheDir: filepath.Join(l.opts.CacheDir, "go"),
-		Digest: g.index.Digest, CodeVersions: g.codeVersions,
+		Digest: func(ctx context.Context) (string, error) { return g.index().Digest(ctx) }, CodeVersions: g.codeVersions,
 	}, grant)
 	return g, err
 }
@@ -122,12 +126,12 @@ func mainPackage(root, module, dir, pkg string) string {
 
 // codeVersions answers CodeVersions of the contract from files alone.
 func (g *goLocation) codeVersions(ctx context.Context, assets []wire.Asset) (map[string]location.Version, error) {
-	if _, err := g.index.Refresh(ctx); err != nil {
+	if _, err := g.index().Refresh(ctx); err != nil {
 		return nil, parseError(err)
 	}
 	out := map[string]location.Version{}
 	add := func(key string, a wire.Asset) error {
-		r, err := g.index.Version(a.Symbol, a.Files, a.Env, a.CodeVersion)
+		r, err := g.index().Version(a.Symbol, a.Files, a.Env, a.CodeVersion)
 		if err != nil {
 			return parseError(err)
 		}

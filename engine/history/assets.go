@@ -97,50 +97,55 @@ type Outcome struct {
 	TookMS int64 // -1 when it did not do the work
 }
 
-// Interrupted finds runs that ended without saying so, at most the newest few, writes their end into their events, and
-// remembers their unfinished steps as interrupted. It returns how many it found.
+// Interrupted finds runs that ended without saying so, writes their end into their events, and remembers their unfinished
+// steps as interrupted. It returns how many it found. When there is none it reads one folder.
 func (h *History) Interrupted() (int, error) {
-	runs, err := h.Runs(20)
+	entries, err := os.ReadDir(filepath.Join(h.dir, "active"))
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("look for interrupted runs: %w", err)
+	}
 	outcomes := map[graph.Key]Outcome{}
 	found := 0
-	known, knownErr := h.Assets()
-	err = errors.Join(err, knownErr)
-	for _, s := range slices.Backward(runs) {
-		if s.State != event.Interrupted {
+	known, err := h.Assets()
+	for _, entry := range entries {
+		run := entry.Name()
+		if !ValidID(run) || h.locked(run) {
 			continue
 		}
+		s, readErr := h.summary(run)
+		if readErr != nil {
+			err = errors.Join(err, readErr, os.Remove(h.active(run)))
+			continue
+		}
+		w, beginErr := h.Begin(run)
+		if beginErr != nil {
+			continue // another process found it first
+		}
+		found++
 		states := map[graph.Key]string{}
 		ended := false
 		last := s.At
-		if readErr := h.Events(s.Run, func(e event.Event) bool {
+		err = errors.Join(err, h.Events(run, func(e event.Event) bool {
 			last = e.At
 			if e.Kind == event.KindStep && e.Asset != nil {
 				states[*e.Asset] = e.State
 			}
 			ended = ended || e.Kind == event.KindRun && event.Final(e.State)
 			return true
-		}); readErr != nil {
-			err = errors.Join(err, readErr)
-			continue
-		}
-		if ended {
-			continue // it was found before
-		}
-		w, beginErr := h.Begin(s.Run)
-		if beginErr != nil {
-			continue // another process found it first, or runs it
-		}
-		found++
+		}))
 		for key, state := range states {
-			if state != event.Running {
+			if k, ok := known[key]; state != event.Running || ended || ok && k.Last != nil && k.Last.Run > run {
 				continue
 			}
-			if k, ok := known[key]; ok && k.Last != nil && k.Last.Run > s.Run {
-				continue
-			}
-			outcomes[key] = Outcome{TookMS: -1, Last: graph.LastRun{Run: s.Run, State: event.Interrupted, At: last, Error: "assetdev ended while the step ran"}}
+			outcomes[key] = Outcome{TookMS: -1, Last: graph.LastRun{Run: run, State: event.Interrupted, At: last, Error: "assetdev ended while the step ran"}}
 		}
-		err = errors.Join(err, w.Append(event.Event{At: last, Kind: event.KindRun, Run: s.Run, State: event.Interrupted, MS: &s.MS, Counts: s.Counts}), w.Close())
+		if !ended {
+			err = errors.Join(err, w.Append(event.Event{At: last, Kind: event.KindRun, Run: run, State: event.Interrupted, MS: &s.MS, Counts: s.Counts}))
+		}
+		err = errors.Join(err, w.Close())
 	}
 	return found, errors.Join(err, h.Remember(outcomes))
 }

@@ -4,7 +4,8 @@
 // Invariants:
 //
 //	(a) What was appended is never rewritten; a reader passes over damaged lines (a crash, a full disk).
-//	(b) The writer of a run holds a lock on its events file. A run without an end whose lock is free was interrupted.
+//	(b) The writer of a run holds a lock on its events file, and a name in the folder active stands for it until it closes. A name
+//	    whose lock is free is a run that was interrupted.
 //	(c) Several assetdev processes may write to one folder; the assets file is merged under a lock, never overwritten blindly.
 //
 // Folders are 0700 and files 0600: logs may hold rows.
@@ -55,7 +56,12 @@ func ValidID(run string) bool {
 }
 
 // A Writer appends the events of one run. It is for one goroutine.
-type Writer struct{ file *os.File }
+type Writer struct {
+	file   *os.File
+	active string // path of the name that stands for the run while it goes on
+}
+
+func (h *History) active(run string) string { return filepath.Join(h.dir, "active", run) }
 
 // Begin makes the folder of a run and returns its writer.
 func (h *History) Begin(run string) (*Writer, error) {
@@ -75,7 +81,13 @@ func (h *History) Begin(run string) (*Writer, error) {
 			return nil, errors.Join(fmt.Errorf("keep the history of run %s: %w", run, err), file.Close())
 		}
 	}
-	return &Writer{file}, nil
+	if err := os.MkdirAll(filepath.Join(h.dir, "active"), 0o700); err != nil {
+		return nil, errors.Join(fmt.Errorf("keep the history of run %s: %w", run, err), file.Close())
+	}
+	if err := os.WriteFile(h.active(run), nil, 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("keep the history of run %s: %w", run, err), file.Close())
+	}
+	return &Writer{file, h.active(run)}, nil
 }
 
 // Append writes one event as one line.
@@ -90,8 +102,14 @@ func (w *Writer) Append(e event.Event) error {
 	return nil
 }
 
-// Close ends the run's file.
-func (w *Writer) Close() error { return w.file.Close() }
+// Close ends the run's file. The caller appended how the run ended.
+func (w *Writer) Close() error {
+	err := os.Remove(w.active)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return errors.Join(err, w.file.Close())
+}
 
 // A Summary is one run as lists show it.
 type Summary struct {

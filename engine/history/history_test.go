@@ -63,7 +63,7 @@ func TestARunWithoutAnEndWasInterrupted(t *testing.T) {
 	if n, err := h.Interrupted(); err != nil || n != 0 {
 		t.Fatalf("while it is written: found %d, %v, want none", n, err)
 	}
-	if err := w.Close(); err != nil {
+	if err := w.file.Close(); err != nil { // as a killed process leaves it
 		t.Fatal(err)
 	}
 	if n, err := h.Interrupted(); err != nil || n != 1 {
