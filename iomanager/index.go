@@ -609,17 +609,21 @@ func (x *index) flush() error {
 	return x.write()
 }
 
-// write replaces the file. The caller holds the lock.
-func (x *index) write() error {
+// encode returns the content of the file.
+func (x *index) encode() []byte {
 	w := &indexWriter{}
 	w.text(x.storage)
-	keys := slices.SortedFunc(maps.Keys(x.known), graph.Key.Compare)
-	for _, key := range keys {
+	for _, key := range slices.SortedFunc(maps.Keys(x.known), graph.Key.Compare) {
 		if k := x.known[key]; k.entry != nil || k.foreign != "" {
 			w.known(key, k)
 		}
 	}
 	head := binary.BigEndian.AppendUint32([]byte(indexMagic), crc32.Checksum(w.out, castagnoli))
+	return append(head, w.out...)
+}
+
+// write replaces the file. The caller holds the lock.
+func (x *index) write() error {
 	if err := os.MkdirAll(filepath.Dir(x.file), 0o700); err != nil {
 		return err
 	}
@@ -627,7 +631,7 @@ func (x *index) write() error {
 	if err != nil {
 		return err
 	}
-	_, err = temp.Write(append(head, w.out...))
+	_, err = temp.Write(x.encode())
 	err = errors.Join(err, temp.Close())
 	if err == nil {
 		err = os.Rename(temp.Name(), x.file)
