@@ -58,12 +58,12 @@ func (a *app) plan(args []string, m engine.Materialize) (err error) {
 		if a.json {
 			return printJSON(a.Stdout, planJSON(p))
 		}
-		a.printPlan(s, p)
+		a.printPlan(p)
 		return nil
 	})
 }
 
-func (a *app) printPlan(s *engine.Snapshot, p graph.Plan) {
+func (a *app) printPlan(p graph.Plan) {
 	t := table{right: []bool{true, false, false, false, true}}
 	for i, step := range p.Steps {
 		forecast := "?"
@@ -150,7 +150,7 @@ func (a *app) materialize(e *engine.Engine, s *engine.Snapshot, m engine.Materia
 		return a.nothingRan(reply)
 	}
 	if !a.json && !a.quiet {
-		a.printPlan(s, *reply.Plan)
+		a.printPlan(*reply.Plan)
 		fmt.Fprintln(a.Stdout)
 	}
 	f := a.follow(e, reply.Run)
@@ -206,7 +206,7 @@ func (a *app) confirm(e *engine.Engine, s *engine.Snapshot, m engine.Materialize
 	if why == "" {
 		return nil
 	}
-	a.printPlan(s, p)
+	a.printPlan(p)
 	ok, err := a.ask(fmt.Sprintf("%s: run %s?", safe(why), plural(len(p.Steps), "step")))
 	if err != nil {
 		return err
@@ -284,7 +284,7 @@ func (f *follower) run() (outcome string, err error) {
 			if f.id != "" && ev.Run != "" && ev.Run != f.id {
 				continue
 			}
-			if err := f.print(b.Snapshot, ev); err != nil {
+			if err := f.print(ev); err != nil {
 				return outcome, err
 			}
 			if ev.Kind == event.KindRun && event.Final(ev.State) {
@@ -299,7 +299,7 @@ func (f *follower) run() (outcome string, err error) {
 }
 
 // print prints one event.
-func (f *follower) print(s *engine.Snapshot, ev event.Event) error {
+func (f *follower) print(ev event.Event) error {
 	a := f.app
 	if a.json {
 		data, err := json.Marshal(ev)
@@ -316,7 +316,7 @@ func (f *follower) print(s *engine.Snapshot, ev event.Event) error {
 			f.width = max(f.width, ansi.StringWidth(step.Asset.String()))
 		}
 	case event.KindStep:
-		f.printStep(s, ev)
+		f.printStep(ev)
 	case event.KindLog:
 		if a.verbose > 0 {
 			fmt.Fprintf(a.Stdout, "  %s %s\n", a.look.paint(dim, safe(ev.Asset.String())+" |"), safe(ev.Text))
@@ -347,7 +347,7 @@ func place(e *event.Error) string {
 	return e.Message
 }
 
-func (f *follower) printStep(s *engine.Snapshot, ev event.Event) {
+func (f *follower) printStep(ev event.Event) {
 	a := f.app
 	if !event.Final(ev.State) {
 		return

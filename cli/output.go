@@ -110,17 +110,16 @@ func (t *table) print(w io.Writer, indent string) {
 		}
 	}
 	for _, row := range t.rows {
-		line := indent
+		var line strings.Builder
+		line.WriteString(indent)
 		for i, cell := range row {
 			pad := strings.Repeat(" ", widths[i]-ansi.StringWidth(cell))
 			if i < len(t.right) && t.right[i] {
-				line += pad + cell
-			} else {
-				line += cell + pad
+				cell, pad = pad, cell
 			}
-			line += "  "
+			line.WriteString(cell + pad + "  ")
 		}
-		fmt.Fprintln(w, strings.TrimRight(line, " "))
+		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
 	}
 }
 

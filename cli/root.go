@@ -75,7 +75,6 @@ type app struct {
 	ascii     bool
 	quiet     bool
 	verbose   int
-	caches    string // for tests: ASSETDEV_CACHE_DIR
 }
 
 // exit is an error that carries an exit code. err may be nil when all was said already.
@@ -151,8 +150,7 @@ func isUsage(err error) bool {
 
 // report prints an error that ends the command.
 func (a *app) report(err error) {
-	var carried *exit
-	if errors.As(err, &carried) {
+	if carried, ok := errors.AsType[*exit](err); ok {
 		err = carried.err
 	}
 	if !a.json {
@@ -160,8 +158,7 @@ func (a *app) report(err error) {
 		return
 	}
 	out := jsonError{Kind: "error", Message: err.Error()}
-	var d *diag.Error
-	if errors.As(err, &d) {
+	if d, ok := errors.AsType[*diag.Error](err); ok {
 		out = jsonError{Kind: d.Kind, Message: d.What, Hint: d.Hint, File: d.Pos.File, Line: d.Pos.Line, Column: d.Pos.Column}
 	}
 	var needs *engine.NeedsTrust

@@ -75,7 +75,7 @@ func (e *Engine) setAuto(c SetAutoRun) error {
 	if err := os.MkdirAll(e.state, 0o700); err != nil {
 		return fmt.Errorf("remember auto-run: %w", err)
 	}
-	data, err := json.Marshal(keptAuto{c.Mode, c.Selection})
+	data, err := json.Marshal(keptAuto(c))
 	if err != nil {
 		return fmt.Errorf("remember auto-run: %w", err)
 	}

@@ -391,12 +391,10 @@ func (e *Engine) stepEnded(r *activeRun, key graph.Key, result stepResult) {
 }
 
 func failed(err error) stepResult {
-	var e *location.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*location.Error](err); ok {
 		return stepResult{outcome: run.Failed, err: &event.Error{Message: e.Message, Trace: e.Trace, File: e.File, Line: e.Line}}
 	}
-	var d *diag.Error
-	if errors.As(err, &d) {
+	if d, ok := errors.AsType[*diag.Error](err); ok {
 		text := d.What
 		if d.Hint != "" {
 			text += " (" + d.Hint + ")"

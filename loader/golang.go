@@ -150,8 +150,7 @@ func (g *goLocation) codeVersions(ctx context.Context, assets []wire.Asset) (map
 }
 
 func parseError(err error) error {
-	var e *codeversion.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*codeversion.Error](err); ok {
 		return &location.Error{Message: e.Message, File: e.File, Line: e.Line}
 	}
 	return err

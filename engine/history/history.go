@@ -50,9 +50,7 @@ func NewID(now time.Time, unique uint32) string {
 
 // ValidID reports whether run can be the id of a run: it becomes a folder's name.
 func ValidID(run string) bool {
-	return run != "" && len(run) < 64 && strings.IndexFunc(run, func(r rune) bool {
-		return !('0' <= r && r <= '9' || 'a' <= r && r <= 'z' || r == '-')
-	}) < 0
+	return run != "" && len(run) < 64 && strings.IndexFunc(run, func(r rune) bool { return !strings.ContainsRune("0123456789abcdefghijklmnopqrstuvwxyz-", r) }) < 0
 }
 
 // A Writer appends the events of one run. It is for one goroutine.
