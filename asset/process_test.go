@@ -242,6 +242,7 @@ func TestTranscripts(t *testing.T) {
 		{"failed", "steps", request(t, "fails"), 1},
 		{"panicked", "steps", request(t, "panics_in_stream"), 1},
 		{"input_missing", "steps", request(t, "mail", input("spending", total), wire.Input{Asset: "weather", Location: "sensors", Command: "assetdev materialize weather"}), 1},
+		{"input_gone", "steps", request(t, "spending", input("order_data", filepath.Join(filepath.Dir(orders), "gone.arrow"))), 1},
 		{"input_without_column", "steps", request(t, "spending", input("order_data", total)), 1},
 		{"unknown_asset", "steps", request(t, "elsewhere"), 1},
 	} {

@@ -1,12 +1,14 @@
 package asset
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"iter"
 	"math"
 	"math/big"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -601,6 +603,41 @@ func TestConversions(t *testing.T) {
 			t.Errorf("got %v, %v", v, err)
 		}
 	})
+}
+
+// The same rows are the same bytes, whatever order a map has in memory; a date is the day in the time's own zone.
+func TestWrittenTheSame(t *testing.T) {
+	type row struct {
+		ByName map[string]int
+		ByYear map[int]string
+		Day    time.Time `asset:",date"`
+	}
+	r := row{map[string]int{}, map[int]string{}, time.Date(2024, 3, 1, 0, 30, 0, 0, time.FixedZone("", 3600))}
+	for i := range 20 {
+		r.ByName[fmt.Sprint(i)] = i
+		r.ByYear[-i] = ""
+	}
+	path := filepath.Join(t.TempDir(), "rows.arrow")
+	var first []byte
+	for range 5 {
+		if _, err := WriteFile(path, r); err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = data
+		}
+		if !bytes.Equal(first, data) {
+			t.Fatal("the files differ")
+		}
+	}
+	rows, err := ReadFile[row](path)
+	if want := time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC); err != nil || !rows[0].Day.Equal(want) {
+		t.Errorf("got %v, %v, want %v", rows, err, want)
+	}
 }
 
 func TestMismatch(t *testing.T) {

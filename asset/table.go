@@ -224,7 +224,7 @@ func (d data) eachRow(path string, yield func(reflect.Value) bool) (err error) {
 	if err != nil {
 		return err
 	}
-	row := reflect.New(d.table.typ).Elem()
+	row := reflect.New(d.table.typ).Elem() // every getter sets all of its field
 	getters := make([]getter, len(readers))
 	total := int64(0)
 	for b := range f.r.NumRecords() {
@@ -236,7 +236,6 @@ func (d data) eachRow(path string, yield func(reflect.Value) bool) (err error) {
 			getters[k] = read(record.Column(places[k]))
 		}
 		for i := range int(record.NumRows()) {
-			row.SetZero()
 			for k, get := range getters {
 				c := d.table.columns[k]
 				if err := get(i, row.FieldByIndex(c.index)); err != nil {

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"unicode/utf8"
 
@@ -259,7 +260,11 @@ func TestOpenIsPrivate(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = r.Close() }()
-	fd := int(w.Fd()) // w stays open, as the owner of the number
+	defer func() { _ = w.Close() }()
+	fd, err := syscall.Dup(int(w.Fd())) // which a child inherits, as it comes from assetdev
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Setenv(FDVariable, strconv.Itoa(fd))
 	c, err := Open()
 	if err != nil {
