@@ -43,62 +43,62 @@ func Rails(row layout.Row, width int, ascii bool) string {
 			c = row.Cells[column]
 		}
 		b.WriteRune(Glyph(c, ascii))
-		if column == width-1 {
-			break
-		}
-		switch {
-		case !c.Right:
-			b.WriteByte(' ')
-		case ascii:
-			b.WriteByte('-')
-		case column+1 < len(row.Cells) && row.Cells[column+1].Cross && !row.Cells[column+1].Over || c.Cross && !c.Over && !c.Node:
-			b.WriteRune('━')
-		default:
-			b.WriteRune('─')
+		if column < width-1 {
+			b.WriteRune(Joint(c, ascii))
 		}
 	}
 	return b.String()
 }
 
-// glyphs holds the box-drawing character of each set of directions: up 8, down 4, left 2, right 1.
-var glyphs = [2][16]rune{
-	{' ', '╶', '╴', '─', '╷', '╭', '╮', '┬', '╵', '╰', '╯', '┴', '│', '├', '┤', '┼'},
-	{' ', '╺', '╸', '━', '╻', '┏', '┓', '┳', '╹', '┗', '┛', '┻', '┃', '┣', '┫', '╋'},
+// Joint returns the character between a cell and the one to its right.
+func Joint(c layout.Cell, ascii bool) rune {
+	switch {
+	case !c.Right:
+		return ' '
+	case ascii && c.CrossRight:
+		return '='
+	case ascii:
+		return '-'
+	case c.CrossRight:
+		return '━'
+	}
+	return '─'
 }
 
-var asciiGlyphs = [16]rune{' ', '-', '-', '-', '|', '.', '.', '+', '|', '\'', '\'', '+', '|', '+', '+', '+'}
+// boxes holds the box-drawing character of the weights of four lines, 0 none, 1 light, 2 heavy: up×27 + down×9 + left×3 + right.
+var boxes = []rune(" ╶╺╴─╼╸╾━╷╭┍╮┬┮┑┭┯╻┎┏┒┰┲┓┱┳╵╰┕╯┴┶┙┵┷│├┝┤┼┾┥┽┿╽┟┢┧╁╆┪╅╈╹┖┗┚┸┺┛┹┻╿┞┡┦╀╄┩╃╇┃┠┣┨╂╊┫╉╋")
+
+var asciiBoxes = [16]rune{' ', '-', '-', '-', '|', '.', '.', '+', '|', '\'', '\'', '+', '|', '+', '+', '+'}
 
 // Glyph returns the character of one cell. Edges between two code locations are drawn heavier. A node is a bullet.
 func Glyph(c layout.Cell, ascii bool) rune {
-	if c.Node {
-		if ascii {
-			return '*'
-		}
-		return '●'
-	}
-	if c.Over {
-		// A vertical line passes over a horizontal one without touching it.
-		switch {
-		case ascii:
-			return '|'
-		case c.Cross:
-			return '┃'
-		}
-		return '│'
-	}
-	set := 0
-	for i, on := range [4]bool{c.Right, c.Left, c.Down, c.Up} {
-		if on {
-			set |= 1 << i
-		}
-	}
 	switch {
-	case ascii:
-		return asciiGlyphs[set]
-	case c.Cross:
-		return glyphs[1][set]
+	case c.Node && ascii:
+		return '*'
+	case c.Node:
+		return '●'
+	case c.Over: // a vertical line passes over a horizontal one without touching it
+		c.Left, c.Right = false, false
 	}
-	return glyphs[0][set]
+	if ascii {
+		set := 0
+		for i, on := range [4]bool{c.Right, c.Left, c.Down, c.Up} {
+			if on {
+				set |= 1 << i
+			}
+		}
+		return asciiBoxes[set]
+	}
+	weight := func(on, heavy bool) int {
+		switch {
+		case !on:
+			return 0
+		case heavy:
+			return 2
+		}
+		return 1
+	}
+	return boxes[weight(c.Up, c.Cross)*27+weight(c.Down, c.Cross)*9+weight(c.Left, c.CrossLeft)*3+weight(c.Right, c.CrossRight)]
 }
 
 // Dot writes the visible assets for Graphviz, a cluster per code location.

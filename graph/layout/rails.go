@@ -22,7 +22,8 @@ type Cell struct {
 	Up, Down, Left, Right bool
 	Node                  bool // the asset itself; lines from above and the sides are what it reads
 	Over                  bool // a vertical line passes over a horizontal one without touching it
-	Cross                 bool // an edge between two code locations runs here: in an Over cell, vertically
+	// An edge between two code locations runs here: vertically, to the left, to the right.
+	Cross, CrossLeft, CrossRight bool
 }
 
 // A Row is one asset of the list. Cells go as far to the right as something stands.
@@ -185,7 +186,7 @@ func (r *rails) draw(i, column int, columns []int) []Cell {
 	for c := range cells {
 		cell := &cells[c]
 		cell.Left, cell.Right = c > left && c <= right, c >= left && c < right
-		horizontal := crossLeft != crossRight && c >= crossLeft && c <= crossRight
+		cell.CrossLeft, cell.CrossRight = c > crossLeft && c <= crossRight, c >= crossLeft && c < crossRight
 		l := -1
 		if c < len(columns) {
 			l = columns[c]
@@ -193,15 +194,12 @@ func (r *rails) draw(i, column int, columns []int) []Cell {
 		switch {
 		case c == column:
 			cell.Node, cell.Up, cell.Down = true, l >= 0, r.lanes[i].shown
-			cell.Cross = horizontal || l >= 0 && r.cross(l, i) || r.lanes[i].shown && r.lanes[i].last >= 0
-		case l < 0:
-			cell.Cross = horizontal
-		default:
+			cell.Cross = l >= 0 && r.cross(l, i) || r.lanes[i].shown && r.lanes[i].last >= 0
+		case l >= 0:
 			_, joins := slices.BinarySearch(r.reads[i], l)
 			cell.Up, cell.Down = true, r.lanes[l].end > i
 			cell.Over = !joins && cell.Left && cell.Right
-			vertical := r.lanes[l].last >= i
-			cell.Cross = vertical || horizontal && !cell.Over
+			cell.Cross = r.lanes[l].last >= i
 		}
 	}
 	return cells

@@ -57,7 +57,9 @@ func paint(rows []Row) string {
 		line := ""
 		for _, c := range row.Cells {
 			line += glyph(c)
-			if c.Right {
+			if c.CrossRight {
+				line += "━"
+			} else if c.Right {
 				line += "─"
 			} else {
 				line += " "
@@ -85,7 +87,7 @@ func glyph(c Cell) string {
 		}
 	}
 	light, heavy := []rune(" ╵╷│╴╯╮┤╶╰╭├─┴┬┼"), []rune(" ╹╻┃╸┛┓┫╺┗┏┣━┻┳╋")
-	if c.Cross {
+	if c.Cross || !c.Over && (c.CrossLeft || c.CrossRight) {
 		return string(heavy[bits])
 	}
 	return string(light[bits])
@@ -155,7 +157,7 @@ func TestRailsPictures(t *testing.T) {
 ●         x/a
 ┣─●       x/b
 ● ┃       y/c
-●─┛       y/d
+●━┛       y/d
 `, 8},
 		{"no place for the longest lane", `
 			a:
@@ -287,6 +289,9 @@ func checkJoints(t *rapid.T, rows []Row, i int) {
 	for c, x := range row.Cells {
 		if x.Up != cell(i-1, c).Down || x.Down != cell(i+1, c).Up || x.Left != cell(i, c-1).Right || x.Right != cell(i, c+1).Left {
 			t.Fatalf("row %d column %d: a line ends in the open in%s", i, c, paint(rows))
+		}
+		if x.CrossLeft != cell(i, c-1).CrossRight || x.CrossLeft && !x.Left || x.CrossRight && !x.Right {
+			t.Fatalf("row %d column %d: the weight of a line is not that of its neighbour in%s", i, c, paint(rows))
 		}
 		if x.Node != (c == row.Column) {
 			t.Fatalf("row %d column %d: got node %v in%s", i, c, x.Node, paint(rows))

@@ -1,0 +1,68 @@
+package draw
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/assetdev/assetdev/graph"
+)
+
+// shop has edges within a location and between two.
+func shop() *graph.Graph {
+	asset := func(key string, deps ...string) graph.Asset {
+		a := graph.Asset{Key: graph.MustKey(key), Executable: true}
+		for _, d := range deps {
+			a.Deps = append(a.Deps, graph.MustKey(d))
+		}
+		return a
+	}
+	return graph.New([]graph.Definitions{
+		{Location: "north", Assets: []graph.Asset{asset("customers"), asset("orders"), asset("summary", "customers", "orders"), asset("segments", "summary"), asset("products", "orders")}},
+		{Location: "south", Assets: []graph.Asset{asset("features", "summary"), asset("model", "features"), asset("scores", "features", "products")}},
+	}, nil)
+}
+
+// TestListTellsWhichEdgesCrossLocations draws a lane heavy as far as its last reader elsewhere, and what leaves it sideways by
+// the edge that it is.
+func TestListTellsWhichEdgesCrossLocations(t *testing.T) {
+	keys := []graph.Key{}
+	for _, k := range strings.Fields("customers orders summary segments products features model scores") {
+		keys = append(keys, graph.MustKey(k))
+	}
+	for _, test := range []struct {
+		ascii bool
+		want  string
+	}{
+		{false, `
+●     customers
+│ ●   orders
+●─┤   summary
+┠─│─● segments
+┃ ●   products
+● ┃   features
+├─┃─● model
+●━┛   scores
+`},
+		{true, `
+*     customers
+| *   orders
+*-+   summary
++-|-* segments
+| *   products
+* |   features
++-|-* model
+*='   scores
+`},
+	} {
+		var b strings.Builder
+		b.WriteByte('\n')
+		for _, l := range List(shop(), keys, test.ascii) {
+			b.WriteString(l.Rails + " " + l.Key.String() + "\n")
+		}
+		if diff := cmp.Diff(test.want, b.String()); diff != "" {
+			t.Errorf("ascii %v: -want +got\n%s", test.ascii, diff)
+		}
+	}
+}
