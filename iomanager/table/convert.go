@@ -305,7 +305,11 @@ func convertParquet(ctx context.Context, r ConvertRequest, out *os.File) (info I
 		return info, err
 	}
 	defer in.close()
-	if in.suits() {
+	suits, err := in.suits()
+	if err != nil {
+		return info, err
+	}
+	if suits {
 		if _, err := in.file.Seek(0, io.SeekStart); err != nil {
 			return info, err
 		}
@@ -325,18 +329,21 @@ func convertParquet(ctx context.Context, r ConvertRequest, out *os.File) (info I
 }
 
 // suits reports whether the file can be stored as it is.
-func (s *source) suits() bool {
-	for g := range s.meta.RowGroups {
-		if s.groupRows(g) > copyMaxRows {
-			return false
+func (s *source) suits() (bool, error) {
+	for g := range s.groups {
+		if s.groups[g].rows > copyMaxRows {
+			return false, nil
+		}
+		if err := s.load(g); err != nil {
+			return false, err
 		}
 		for _, c := range s.meta.RowGroups[g].Columns {
 			if c.MetaData == nil || c.MetaData.TotalUncompressedSize > copyMaxChunk {
-				return false
+				return false, nil
 			}
 		}
 	}
-	return true
+	return true, nil
 }
 
 // schema returns the Arrow schema of what the file's cursors return, with the metadata that its writer gave.
@@ -354,7 +361,7 @@ func (s *source) schema() *arrow.Schema {
 
 // batches hands all rows to f, all columns of some rows at a time, with their size in memory.
 func (s *source) batches(ctx context.Context, f func(columns []arrow.Array, rows int, size int64) error) error {
-	for g := range s.meta.RowGroups {
+	for g := range s.groups {
 		cursors := make([]*cursor, len(s.nodes))
 		for i := range s.nodes {
 			var err error
@@ -363,11 +370,11 @@ func (s *source) batches(ctx context.Context, f func(columns []arrow.Array, rows
 			}
 			defer cursors[i].close()
 		}
-		for at := int64(0); at < s.groupRows(g); {
+		for at := int64(0); at < s.groups[g].rows; {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			n := min(batchRows, s.groupRows(g)-at)
+			n := min(batchRows, s.groups[g].rows-at)
 			columns, size := make([]arrow.Array, len(cursors)), int64(0)
 			for i, c := range cursors {
 				var err error
@@ -400,12 +407,12 @@ func runDescribe(ctx context.Context, path string, unordered bool) (info Info, e
 	if err != nil {
 		return info, err
 	}
-	return Info{Rows: s.rows, Bytes: s.size, DataVersion: h.version(), Columns: columnsOf(s.nodes), RowGroups: len(s.meta.RowGroups)}, nil
+	return Info{Rows: s.rows, Bytes: s.size, DataVersion: h.version(), Columns: columnsOf(s.nodes), RowGroups: len(s.groups)}, nil
 }
 
 // columns hashes column by column within each row group, so that of thousands of columns one has its pages in memory.
 func (s *source) columns(ctx context.Context, h *hasher) error {
-	for g := range s.meta.RowGroups {
+	for g := range s.groups {
 		for i := range s.nodes {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -427,7 +434,7 @@ func (s *source) columns(ctx context.Context, h *hasher) error {
 			}
 			c.close()
 		}
-		h.rows += s.groupRows(g)
+		h.rows += s.groups[g].rows
 	}
 	return nil
 }

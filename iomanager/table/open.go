@@ -30,6 +30,7 @@ type source struct {
 	meta   *metadata.FileMetaData
 	origin *arrow.Schema // of the writer, or nil
 	nodes  []*node
+	groups []group
 	leaves map[int]bool // all of them
 	rows   int64
 	data   int64 // where the data end and the footer begins
@@ -60,13 +61,25 @@ func (s *source) open() error {
 	if s.data, err = preflight(s.file, s.size); err != nil {
 		return err
 	}
-	props := parquet.NewReaderProperties(&limited{})
-	props.BufferedStreamEnabled = true // else a whole column chunk, whose size is the footer's claim, is read at once
-	if s.r, err = file.NewParquetReader(s.file, file.WithReadProps(props)); err != nil {
+	thrift := make([]byte, s.size-tailSize-s.data)
+	if _, err := s.file.ReadAt(thrift, s.data); err != nil {
 		return err
 	}
-	s.meta = s.r.MetaData()
-	if err := s.checkFooter(); err != nil {
+	footer, err := parseFooter(thrift)
+	if err != nil {
+		return err
+	}
+	s.groups = footer.groups
+	if s.meta, err = metadata.NewFileMetaData(footer.head, nil); err != nil {
+		return err
+	}
+	if err := s.checkFooter(footer.rows); err != nil {
+		return err
+	}
+	s.meta.RowGroups = empty(s.meta.RowGroups, len(s.groups)) // load fills them
+	props := parquet.NewReaderProperties(&limited{})
+	props.BufferedStreamEnabled = true // else a whole column chunk, whose size is the footer's claim, is read at once
+	if s.r, err = file.NewParquetReader(s.file, file.WithReadProps(props), file.WithMetadata(s.meta)); err != nil {
 		return err
 	}
 	s.origin = originSchema(s.meta.KeyValueMetadata())
@@ -127,8 +140,11 @@ func preflight(r io.ReaderAt, size int64) (int64, error) {
 	return start, nil
 }
 
-// checkFooter checks that the footer does not contradict itself or the file.
-func (s *source) checkFooter() error {
+// empty returns n zero values of the slice's type, which has no name outside of the library.
+func empty[T any](_ []T, n int) []T { return make([]T, n) }
+
+// checkFooter checks that the footer does not contradict itself or the file. claimed is its own count of the rows.
+func (s *source) checkFooter(claimed int64) error {
 	if s.meta.IsSetEncryptionAlgorithm() {
 		return unsupported("an encrypted Parquet file; assetdev has no key for it")
 	}
@@ -136,25 +152,38 @@ func (s *source) checkFooter() error {
 	if columns == 0 {
 		return unsupported("it has no columns")
 	}
-	for g, rg := range s.meta.RowGroups {
-		if rg == nil || rg.NumRows < 0 || rg.NumRows>>24 > s.size { // a page of few bytes can hold millions of equal values
-			return damaged("row group %d claims an impossible number of rows", g)
+	for i, g := range s.groups {
+		if g.rows < 0 || g.rows>>24 > s.size { // a page of few bytes can hold millions of equal values
+			return damaged("row group %d claims an impossible number of rows", i)
 		}
-		if len(rg.Columns) != columns {
-			return damaged("row group %d has %d columns, the schema has %d", g, len(rg.Columns), columns)
+		if g.columns != columns {
+			return damaged("row group %d has %d columns, the schema has %d", i, g.columns, columns)
 		}
-		if s.rows += rg.NumRows; s.rows < 0 {
+		if s.rows += g.rows; s.rows < 0 {
 			return damaged("its row groups claim more rows than there are numbers")
 		}
 	}
-	if s.meta.NumRows != s.rows {
-		return damaged("the footer counts %d rows, the row groups have %d", s.meta.NumRows, s.rows)
+	if claimed != s.rows {
+		return damaged("the footer counts %d rows, the row groups have %d", claimed, s.rows)
 	}
 	return nil
 }
 
-// groupRows returns the number of rows of a row group.
-func (s *source) groupRows(group int) int64 { return s.meta.RowGroups[group].NumRows }
+// load parses the description of a row group, unless that has been done.
+func (s *source) load(group int) error {
+	if s.meta.RowGroups[group] != nil {
+		return nil
+	}
+	one, err := s.groups[group].parse()
+	if err != nil {
+		return err
+	}
+	if len(one.RowGroups) != 1 || len(one.RowGroups[0].Columns) != s.meta.Schema.NumColumns() {
+		return damaged("the description of row group %d contradicts itself", group)
+	}
+	s.meta.RowGroups[group] = one.RowGroups[0]
+	return nil
+}
 
 // codecs are the compressions that the library reads.
 var codecs = map[compress.Compression]bool{
@@ -169,6 +198,9 @@ var encodings = map[parquet.Encoding]bool{
 
 // checkChunks checks the column chunks of one field in one row group before they are read.
 func (s *source) checkChunks(n *node, group int) error {
+	if err := s.load(group); err != nil {
+		return err
+	}
 	rg := s.meta.RowGroup(group)
 	for _, i := range n.leaves {
 		if s.meta.RowGroups[group].Columns[i].MetaData == nil {
@@ -192,8 +224,8 @@ func (s *source) checkChunks(n *node, group int) error {
 			return unsupported("column %q lies in another file, %q", n.path, c.FilePath())
 		case size < 0 || start < 4 || start > s.data || size > s.data-start:
 			return damaged("column %q in row group %d lies outside of the file", n.path, group)
-		case leaf.MaxRepetitionLevel() == 0 && c.NumValues() != rg.NumRows():
-			return damaged("column %q in row group %d has %d of %d values", n.path, group, c.NumValues(), rg.NumRows())
+		case leaf.MaxRepetitionLevel() == 0 && c.NumValues() != s.groups[group].rows:
+			return damaged("column %q in row group %d has %d of %d values", n.path, group, c.NumValues(), s.groups[group].rows)
 		}
 		for _, e := range c.Encodings() {
 			if !encodings[e] {
@@ -214,7 +246,7 @@ type cursor struct {
 }
 
 func (s *source) cursor(ctx context.Context, field, group int) (*cursor, error) {
-	c := &cursor{n: s.nodes[field], group: group, rows: s.groupRows(group)}
+	c := &cursor{n: s.nodes[field], group: group, rows: s.groups[group].rows}
 	if c.n.problem != nil {
 		return nil, c.n.problem
 	}

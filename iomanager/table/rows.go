@@ -28,7 +28,7 @@ const maxPageBytes = 24 << 20
 const maxPageCells = 2_000_000
 
 func (s *source) page(ctx context.Context, r PageRequest) (page.Page, error) {
-	p := page.Page{RowsTotal: s.rows, ColumnsTotal: len(s.nodes), Offset: r.Offset, Bytes: s.size, RowGroups: len(s.meta.RowGroups)}
+	p := page.Page{RowsTotal: s.rows, ColumnsTotal: len(s.nodes), Offset: r.Offset, Bytes: s.size, RowGroups: len(s.groups)}
 	fields, err := s.fields(r.Columns)
 	if err != nil {
 		return p, err
@@ -47,8 +47,8 @@ func (s *source) page(ctx context.Context, r PageRequest) (page.Page, error) {
 		p.Rows[i] = cells[i*len(fields) : (i+1)*len(fields)]
 	}
 	bytes, first := 0, int64(0) // first: row of the table with which the row group begins
-	for g := range s.meta.RowGroups {
-		from, to := max(r.Offset, first), min(last, first+s.groupRows(g))
+	for g := range s.groups {
+		from, to := max(r.Offset, first), min(last, first+s.groups[g].rows)
 		for i, f := range fields {
 			if from >= to {
 				break
@@ -76,7 +76,7 @@ func (s *source) page(ctx context.Context, r PageRequest) (page.Page, error) {
 			}
 			c.close()
 		}
-		first += s.groupRows(g)
+		first += s.groups[g].rows
 	}
 	return p, nil
 }
