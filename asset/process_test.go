@@ -169,7 +169,9 @@ func start(t *testing.T, program string) *process {
 		t.Fatal(err)
 	}
 	ours, theirs := os.NewFile(uintptr(fds[0]), "ours"), os.NewFile(uintptr(fds[1]), "theirs")
-	p := &process{cmd: exec.CommandContext(t.Context(), os.Args[0]), conn: wire.NewConn(ours)}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // a process that hangs is a failure, not a test that hangs
+	t.Cleanup(cancel)
+	p := &process{cmd: exec.CommandContext(ctx, os.Args[0]), conn: wire.NewConn(ours)}
 	p.cmd.Env = append(os.Environ(), programVariable+"="+program, wire.FDVariable+"=3")
 	p.cmd.ExtraFiles = []*os.File{theirs}
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr

@@ -271,7 +271,7 @@ func TestOpenIsPrivate(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Close() }()
-	out, err := exec.CommandContext(t.Context(), "sh", "-c", fmt.Sprintf("echo \"[$%s]\"; (echo x >&%d) 2>/dev/null && echo leaked", FDVariable, fd)).Output()
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", fmt.Sprintf("echo \"[$%s]\"; [ -e /dev/fd/%d ] && echo leaked", FDVariable, fd)).Output()
 	if len(out) == 0 {
 		t.Fatal(err)
 	}
