@@ -226,6 +226,9 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 			}
 		}
 	}
+	if opts.Watch {
+		e.work(func(ctx context.Context) { e.measure(ctx) })
+	}
 	e.overdue = time.NewTimer(overdueEvery)
 	go e.own()
 	return e, nil

@@ -248,15 +248,22 @@ func (e *Engine) startQueued() {
 func (e *Engine) tidy(ctx context.Context) {
 	_, collectErr := e.manager.Collect(ctx, false)
 	_, pruneErr := e.prune()
-	size, sizeErr := e.manager.Size(ctx)
-	if err := errors.Join(collectErr, pruneErr, sizeErr); err != nil && ctx.Err() == nil {
+	if err := errors.Join(collectErr, pruneErr); err != nil && ctx.Err() == nil {
 		e.post(func() { e.notice(diag.New("storage", "retention: %w", err)) })
 	}
+	e.measure(ctx)
+}
+
+// measure looks how much the storage holds.
+func (e *Engine) measure(ctx context.Context) {
+	size, err := e.manager.Size(ctx)
 	e.post(func() {
-		if sizeErr == nil {
-			e.size = size
-			e.touch()
+		if err != nil {
+			e.notice(diag.New("storage", "measure the storage: %w", err))
+			return
 		}
+		e.size = size
+		e.touch()
 	})
 }
 

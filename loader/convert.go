@@ -38,6 +38,9 @@ func (l *Loader) assets(name string, said []wire.Asset, versions map[string]loca
 			Executable: true, StoredBy: "assetdev", Outside: w.Outside, Step: w.Step, Unordered: w.Unordered, Retries: w.Retries,
 			Source: graph.Source{File: l.relative(w.File), Line: w.Line, Symbol: w.Symbol},
 		}
+		if entry, ok := l.ws.Location(name); ok && entry.ReadOnly {
+			a.Executable, a.Why = false, "its code location is read only"
+		}
 		if w.NoData {
 			a.StoredBy = "none"
 		}

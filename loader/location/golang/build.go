@@ -201,7 +201,7 @@ func (l *golang) run(ctx context.Context, key string) error {
 		return err
 	}
 	path := l.path(key)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("build: %w", err)
 	}
 	work, err := os.MkdirTemp(filepath.Dir(path), "build-*")
