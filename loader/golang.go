@@ -39,9 +39,10 @@ func (l *Loader) openLocation(entry workspace.Location, grant trust.Grant) (open
 // A goLocation is a Go program with the index of what its code means.
 type goLocation struct {
 	location.Location
-	entry workspace.Location
-	main  string                    // symbol of the entry point
-	index func() *codeversion.Index // opened at first use: it needs the version of the go command, which only running it tells
+	entry   workspace.Location
+	environ []string
+	main    string                    // symbol of the entry point
+	index   func() *codeversion.Index // opened at first use: it needs the version of the go command, which only running it tells
 }
 
 func (l *Loader) openGo(entry workspace.Location, grant trust.Grant) (opened, error) {
@@ -56,12 +57,15 @@ func (l *Loader) openGo(entry workspace.Location, grant trust.Grant) (opened, er
 	for name, value := range entry.Env {
 		environ = append(slices.Clone(environ), name+"="+value)
 	}
-	g := &goLocation{entry: entry, main: mainPackage(root, module, entry.WorkingDirectory, entry.Package) + ".main"}
+	if environ, err = withDotEnv(environ, entry.WorkingDirectory, l.ws.Dir); err != nil {
+		return nil, err
+	}
+	g := &goLocation{entry: entry, environ: environ, main: mainPackage(root, module, entry.WorkingDirectory, entry.Package) + ".main"}
 	g.index = sync.OnceValue(func() *codeversion.Index {
 		return codeversion.Open(codeversion.Options{
 			Root: root, WorkspaceDir: l.ws.Dir, WorkingDir: entry.WorkingDirectory, Main: strings.TrimSuffix(g.main, ".main"), Cgo: cgo(environ),
 			GoVersion: g.Environment().Version,
-			LookupEnv: func(name string) (string, bool) { return lookup(environ, name) },
+			LookupEnv: g.LookupEnv,
 		})
 	})
 	g.Location, err = golang.Open(golang.Config{
@@ -80,6 +84,9 @@ func lookup(environ []string, name string) (string, bool) {
 	}
 	return "", false
 }
+
+// LookupEnv returns a variable of the environment of the location's steps.
+func (g *goLocation) LookupEnv(name string) (string, bool) { return lookup(g.environ, name) }
 
 // cgo says whether the go command would use cgo.
 func cgo(environ []string) bool {
@@ -201,7 +208,7 @@ func (g *goLocation) Stamp(ctx context.Context) (string, bool) {
 		}
 	}
 	for _, name := range []string{"GOFLAGS", "GOOS", "GOARCH", "CGO_ENABLED", "GOTOOLCHAIN", "GOEXPERIMENT"} {
-		value, ok := os.LookupEnv(name)
+		value, ok := g.LookupEnv(name)
 		fmt.Fprintf(h, "%s=%t%q\x00", name, ok, value)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16]), sure

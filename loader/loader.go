@@ -22,7 +22,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -86,6 +85,8 @@ type opened interface {
 	// Stamp changes whenever a file or tool that the location's meaning hangs on may have changed; it reads no content. ok is
 	// false when a change just now could have been missed.
 	Stamp(ctx context.Context) (stamp string, ok bool)
+	// LookupEnv returns a variable of the environment of the location's steps.
+	LookupEnv(name string) (value string, ok bool)
 }
 
 // Open reads the stored graph. It executes nothing and reads no file of a location. A stored graph that cannot be understood
@@ -205,7 +206,7 @@ func (l *Loader) Refresh(ctx context.Context, name string, depth Depth) Refreshe
 	}
 	before := l.State(name)
 	stamp, sure := loc.Stamp(ctx)
-	if depth != Always && sure && stamp != "" && stamp+l.variables(u.kept.Versions) == u.kept.Stamp && u.kept.Assets != nil && before.Err == nil {
+	if depth != Always && sure && stamp != "" && stamp+variables(u.kept.Versions, loc.LookupEnv) == u.kept.Stamp && u.kept.Assets != nil && before.Err == nil {
 		// Nothing was touched since the stored graph was written.
 		s := before
 		s.Loaded, s.LastGood = true, false
@@ -256,7 +257,7 @@ func (l *Loader) Refresh(ctx context.Context, name string, depth Depth) Refreshe
 	}
 	kept.Versions, kept.Stamp = versions, ""
 	if after, ok := loc.Stamp(ctx); ok && after == stamp {
-		kept.Stamp = stamp + l.variables(kept.Versions)
+		kept.Stamp = stamp + variables(kept.Versions, loc.LookupEnv)
 	}
 	if err := l.keepTexts(versions); err != nil {
 		kept.Problems = append(kept.Problems, err.Error())
@@ -272,7 +273,7 @@ func (l *Loader) Refresh(ctx context.Context, name string, depth Depth) Refreshe
 }
 
 // variables hashes the values of the environment variables that code versions name.
-func (l *Loader) variables(versions map[string]location.Version) string {
+func variables(versions map[string]location.Version, lookup func(string) (string, bool)) string {
 	names := map[string]bool{}
 	for _, v := range versions {
 		for _, p := range v.Code.Parts {
@@ -283,7 +284,7 @@ func (l *Loader) variables(versions map[string]location.Version) string {
 	}
 	h := sha256.New()
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		value, ok := os.LookupEnv(name)
+		value, ok := lookup(name)
 		fmt.Fprintf(h, "%s=%t%q\x00", name, ok, value)
 	}
 	return "-" + hex.EncodeToString(h.Sum(nil)[:8])

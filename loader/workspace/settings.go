@@ -52,7 +52,7 @@ type Keep struct {
 // Personal is what config.yaml in the user's configuration folder says.
 type Personal struct {
 	Theme  string            // "auto", "light", "dark" or "mono"; default "auto"
-	Mouse  bool              // default true
+	Mouse  bool              // default false: the terminal selects text
 	Keys   map[string]string // action → key, as in keys: {materialize: m}
 	Editor string            // command that opens a file; "" means $VISUAL, $EDITOR
 	Select string            // selection shown at start
@@ -279,7 +279,7 @@ func PersonalFile() (string, error) {
 // LoadPersonal reads the user's own settings. A file that does not exist, or an empty one, gives the defaults. With an error
 // (joined [*diag.Error]s, as from [Load]) the settings hold what was understood, and defaults.
 func LoadPersonal(file string) (Personal, error) {
-	personal := Personal{Theme: "auto", Mouse: true}
+	personal := Personal{Theme: "auto"}
 	content, err := readSmall(file)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(content) == 0 {
 		return personal, nil

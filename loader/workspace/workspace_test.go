@@ -388,7 +388,7 @@ func TestFind(t *testing.T) {
 
 func TestPersonal(t *testing.T) {
 	dir := t.TempDir()
-	defaults := Personal{Theme: "auto", Mouse: true}
+	defaults := Personal{Theme: "auto"}
 	if got, err := LoadPersonal(filepath.Join(dir, "missing.yaml")); err != nil || !cmp.Equal(got, defaults) {
 		t.Errorf("missing: got %+v, %v, want the defaults", got, err)
 	}
@@ -398,7 +398,7 @@ func TestPersonal(t *testing.T) {
 		err  string
 	}{
 		{"", defaults, ""},
-		{"theme: light\nmouse: false\nkeys: {materialize: M, quit: ctrl+q}\neditor: vim\nselect: group:mine\n", Personal{
+		{"theme: light\nmouse: true\nkeys: {materialize: M, quit: ctrl+q}\neditor: vim\nselect: group:mine\n", Personal{
 			Theme: "light", Keys: map[string]string{"materialize": "M", "quit": "ctrl+q"}, Editor: "vim", Select: "group:mine",
 		}, ""},
 		{"theme: drak\n", defaults, "FILE:1:8: unknown theme \"drak\"\nhint: did you mean dark? allowed here: auto, dark, light, mono"},

@@ -1,0 +1,103 @@
+package loader
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/assetdev/assetdev/graph"
+	"github.com/assetdev/assetdev/internal/wire"
+	"github.com/assetdev/assetdev/loader/location"
+	"github.com/assetdev/assetdev/loader/workspace"
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestDotEnv(t *testing.T) {
+	first, second := t.TempDir(), t.TempDir()
+	for dir, text := range map[string]string{
+		first:  "# a comment\nexport A=1\nB = \"two # words\" # why\nC=three # why\nnot a line\n=x\nA=again\n",
+		second: "A=never\nD='it is'\nE=\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, ".env"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := withDotEnv([]string{"C=set"}, first, second, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"C=set", "A=1", "B=two # words", "D=it is", "E="}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func FuzzDotEnv(f *testing.F) {
+	f.Add("A=1\nexport B='x'\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, v := range parseDotEnv(text) {
+			if v[0] == "" {
+				t.Errorf("a variable without a name from %q", text)
+			}
+		}
+	})
+}
+
+// TestStoredGraph: what one loader stored is what the next one knows before it asked anybody.
+func TestStoredGraph(t *testing.T) {
+	dir := t.TempDir()
+	ws := &workspace.Workspace{Dir: dir, Locations: []workspace.Location{{Name: "north", Kind: workspace.GoPackage, WorkingDirectory: dir}}}
+	shared := graph.Part{Symbol: "assets.helper", Hash: "h1", File: "helper.go", Line: 3}
+	l := Open(ws, Options{StateDir: filepath.Join(dir, ".assetdev")})
+	l.units["north"].kept = keptLocation{
+		Kind: string(workspace.GoPackage), Stamp: "s",
+		Assets: []wire.Asset{{Key: "a", Symbol: "assets.a", Group: "raw"}, {Key: "b", Symbol: "assets.b", Inputs: []string{"a"}, Deps: []string{"x", "a"}}},
+		Versions: map[string]location.Version{
+			"a": {Code: graph.Code{Version: "go1:1", Parts: []graph.Part{{Symbol: "assets.a", Hash: "ha"}, shared}}, Doc: "a is first."},
+			"b": {Code: graph.Code{Version: "go1:2", Parts: []graph.Part{shared}}, File: filepath.Join(dir, "b.go"), Line: 7},
+		},
+	}
+	if err := l.Save(); err != nil {
+		t.Fatal(err)
+	}
+	s := Open(ws, Options{StateDir: filepath.Join(dir, ".assetdev")}).State("north")
+	if !s.LastGood || s.Loaded || len(s.Assets) != 2 || len(s.Problems) != 0 {
+		t.Fatalf("got %+v", s)
+	}
+	a, b := s.Assets[0], s.Assets[1]
+	if a.Description != "a is first." || a.Group != "raw" || len(a.Code.Parts) != 2 || a.Code.Parts[1] != shared {
+		t.Errorf("a: got %+v", a)
+	}
+	if len(b.Deps) != 2 || b.Deps[0].String() != "a" || b.Deps[1].String() != "x" || b.Source.File != "b.go" || b.Source.Line != 7 {
+		t.Errorf("b: got %+v", b)
+	}
+	for path, want := range map[string]os.FileMode{".assetdev": 0o700, ".assetdev/graph.json": 0o600} {
+		if info, err := os.Stat(filepath.Join(dir, path)); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: got %v, %v, want %v", path, info.Mode(), err, want)
+		}
+	}
+	if data, err := os.ReadFile(filepath.Join(dir, ".assetdev/.gitignore")); err != nil || string(data) != "*\n" {
+		t.Errorf(".gitignore: got %q, %v", data, err)
+	}
+}
+
+// TestDamagedStoredGraph: a stored graph that cannot be understood is as good as none.
+func TestDamagedStoredGraph(t *testing.T) {
+	dir := t.TempDir()
+	ws := &workspace.Workspace{Dir: dir, Locations: []workspace.Location{{Name: "north", Kind: workspace.GoPackage}}}
+	for _, text := range []string{"", "{", `{"format":99}`, `{"format":2,"locations":{"north":{"kind":"go_package","assets":[{"key":"a"}],"parts":[],"versions":{"a":{"parts":[7]}}}}}`} {
+		if err := os.WriteFile(filepath.Join(dir, "graph.json"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if s := Open(ws, Options{StateDir: dir}).State("north"); len(s.Assets) != 0 || s.LastGood {
+			t.Errorf("%q: got %+v, want nothing", text, s)
+		}
+	}
+}
+
+func TestWhatCannotBeADefinition(t *testing.T) {
+	l := Open(&workspace.Workspace{Dir: t.TempDir()}, Options{})
+	assets, problems := l.assets("north", []wire.Asset{{Key: "a"}, {Key: "a"}, {Key: "b//c"}, {Key: "other::a"}, {Key: "d", Inputs: []string{""}}}, nil)
+	if len(assets) != 2 || len(problems) != 4 {
+		t.Errorf("got %d assets and %d problems, want 2 and 4: %q", len(assets), len(problems), problems)
+	}
+}
