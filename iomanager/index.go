@@ -1,12 +1,12 @@
 package iomanager
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"io/fs"
 	"maps"
 	"math"
@@ -186,17 +186,21 @@ type look struct {
 	m     *Manager
 	dir   int // descriptor of the base folder, -1 when the storage is none or is not there
 	err   error
-	asked map[graph.Key]bool
+	asked func() map[graph.Key]bool
 
 	mu      sync.Mutex
 	folders map[string][]string // names of the files in a folder, sorted
 }
 
 func (m *Manager) newLook(keys []graph.Key) *look {
-	l := &look{m: m, dir: -1, asked: make(map[graph.Key]bool, len(keys)), folders: map[string][]string{}}
-	for _, key := range keys {
-		l.asked[key.Bare()] = true
-	}
+	l := &look{m: m, dir: -1, folders: map[string][]string{}}
+	l.asked = sync.OnceValue(func() map[graph.Key]bool {
+		asked := make(map[graph.Key]bool, len(keys))
+		for _, key := range keys {
+			asked[key.Bare()] = true
+		}
+		return asked
+	})
 	if m.folder == nil {
 		return l
 	}
@@ -567,7 +571,7 @@ func (l *look) foreign(key graph.Key) string {
 
 func (l *look) taken(name string) bool {
 	key, err := graph.ParseKey(name)
-	return err == nil && l.asked[key]
+	return err == nil && l.asked()[key]
 }
 
 // suffixOf returns the suffix of data found at a name.
@@ -598,6 +602,16 @@ func (l *look) files(folder string) []string {
 const indexMagic = "assetdev index 1\n"
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func checksum(text string) (sum uint32) {
+	var piece [4096]byte
+	for text != "" {
+		n := copy(piece[:], text)
+		sum = crc32.Update(sum, castagnoli, piece[:n])
+		text = text[n:]
+	}
+	return sum
+}
 
 // flush writes what is new.
 func (x *index) flush() error {
@@ -649,22 +663,33 @@ func (x *index) load() {
 		return
 	}
 	x.loaded, x.known = true, map[graph.Key]*known{}
-	data, err := os.ReadFile(x.file)
+	file, err := os.Open(x.file)
 	if err != nil {
 		return
 	}
-	if known, ok := parseIndex(data, x.storage); ok {
+	defer file.Close()
+	var text strings.Builder // what is parsed are parts of one string, without a copy
+	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+		text.Grow(int(info.Size()))
+	}
+	if _, err := io.CopyBuffer(&text, struct{ io.Reader }{file}, make([]byte, 256<<10)); err != nil {
+		return
+	}
+	if known, ok := parseIndex(text.String(), x.storage); ok {
 		x.known = known
 	}
 }
 
 // parseIndex reads the file of an index; ok is false when it is none of this storage and version.
-func parseIndex(data []byte, storage string) (found map[graph.Key]*known, ok bool) {
-	body, ok := bytes.CutPrefix(data, []byte(indexMagic))
-	if !ok || len(body) < 4 || binary.BigEndian.Uint32(body) != crc32.Checksum(body[4:], castagnoli) {
+func parseIndex(data, storage string) (found map[graph.Key]*known, ok bool) {
+	body, ok := strings.CutPrefix(data, indexMagic)
+	if !ok || len(body) < 4 {
 		return nil, false
 	}
-	r := &indexReader{in: string(body[4:])}
+	r := &indexReader{in: body[4:]}
+	if checksum(r.in) != binary.BigEndian.Uint32([]byte(body[:4])) {
+		return nil, false
+	}
 	if r.text() != storage {
 		return nil, false
 	}

@@ -195,19 +195,19 @@ func TestIndexRoundTrip(t *testing.T) {
 		}
 		x := &index{file: filepath.Join(os.TempDir(), "unused"), storage: "here", known: want}
 		data := x.encode()
-		got, ok := parseIndex(data, "here")
+		got, ok := parseIndex(string(data), "here")
 		if !ok {
 			t.Fatal("it cannot be read")
 		}
 		if diff := cmp.Diff(want, got, sameEntry, cmp.AllowUnexported(known{}, stamp{})); diff != "" {
 			t.Fatalf("-want +got\n%s", diff)
 		}
-		if _, ok := parseIndex(data, "there"); ok {
+		if _, ok := parseIndex(string(data), "there"); ok {
 			t.Fatal("the index of another storage was taken")
 		}
 		at := rapid.IntRange(0, len(data)-1).Draw(t, "at")
 		data[at] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
-		if _, ok := parseIndex(data, "here"); ok {
+		if _, ok := parseIndex(string(data), "here"); ok {
 			t.Fatalf("byte %d was changed and nobody saw it", at)
 		}
 	})

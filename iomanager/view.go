@@ -185,9 +185,9 @@ type cache struct {
 // cacheLease is how long nothing is evicted after its last use.
 const cacheLease = time.Hour
 
-// get returns the path of the file with that name. When it is not there make writes it, to a path that is free; of several that want
+// get returns the path of the file with that name. When it is not there write makes it, at a path that is free; of several that want
 // the same file in one process one makes it.
-func (c *cache) get(name string, make func(temp string) error) (string, error) {
+func (c *cache) get(name string, write func(temp string) error) (string, error) {
 	c.mu.Lock()
 	if c.making == nil {
 		c.making = map[string]*sync.Mutex{}
@@ -212,7 +212,7 @@ func (c *cache) get(name string, make func(temp string) error) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	err = make(temp)
+	err = write(temp)
 	if err == nil {
 		err = seal(temp)
 	}

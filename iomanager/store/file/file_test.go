@@ -202,7 +202,7 @@ func TestFolderSyncFails(t *testing.T) {
 			t.Errorf("%s: got %v, want one that wraps ErrAmbiguous and EIO", what, err)
 		}
 	}
-	s.sync = func(f *os.File) error { return unix.EINVAL } // as file systems do that sync folders by themselves
+	s.sync = func(*os.File) error { return unix.EINVAL } // as file systems do that sync folders by themselves
 	if err := s.Put(ctx, "a/z", strings.NewReader("z")); !errors.Is(err, unix.EINVAL) {
 		t.Errorf("a file that cannot be synced: got %v, want EINVAL", err)
 	}
