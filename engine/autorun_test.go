@@ -6,6 +6,7 @@ import (
 
 	"github.com/assetdev/assetdev/engine/event"
 	"github.com/assetdev/assetdev/graph"
+	"github.com/assetdev/assetdev/loader"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -101,6 +102,29 @@ func TestMailboxNeverDropsAnEnd(t *testing.T) {
 	}
 	if logs > maxLoose || int64(logs)+dropped < int64(3*maxLoose) {
 		t.Errorf("got %d logs and %d dropped of %d", logs, dropped, 3*maxLoose)
+	}
+}
+
+func TestRanCode(t *testing.T) {
+	pin := func(code, build string) loader.Pin { return loader.Pin{Code: graph.Code{Version: code}, Build: build} }
+	for _, test := range []struct {
+		name          string
+		before, after loader.Pin
+		build         string
+		want          string
+		marked        bool
+	}{
+		{"nothing changed", pin("c1", "b1"), pin("c1", "b1"), "b1", "c1", false},
+		{"a comment was saved while it ran", pin("c1", "b1"), pin("c1", "b2"), "b1", "c1", false},
+		{"an edit while it ran", pin("c1", "b1"), pin("c2", "b2"), "b1", "c1", true},
+		{"an edit before the build", pin("c1", "b1"), pin("c2", "b2"), "b2", "c2", false},
+		{"there and back, built in between", pin("c1", "b1"), pin("c1", "b3"), "b2", "c1", true},
+		{"two edits, built in between", pin("c1", "b1"), pin("c3", "b3"), "b2", "c1", true},
+	} {
+		got, marked := ranCode(test.before, test.after, test.build)
+		if got.Version != test.want || marked != test.marked {
+			t.Errorf("%s: got %s, %t, want %s, %t", test.name, got.Version, marked, test.want, test.marked)
+		}
 	}
 }
 

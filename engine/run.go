@@ -21,6 +21,7 @@ import (
 	"github.com/assetdev/assetdev/internal/git"
 	"github.com/assetdev/assetdev/internal/wire"
 	"github.com/assetdev/assetdev/iomanager"
+	"github.com/assetdev/assetdev/loader"
 	"github.com/assetdev/assetdev/loader/location"
 )
 
@@ -415,10 +416,11 @@ func failed(err error) stepResult {
 func (e *Engine) runStep(ctx context.Context, job stepJob) (result stepResult) {
 	began := time.Now()
 	asset := job.asset
-	code, err := e.loader.CodeVersion(ctx, asset.Location, asset.Key)
+	pin, err := e.loader.Pin(ctx, asset.Location, asset.Key)
 	if err != nil {
 		return e.stopped(ctx, failed(err))
 	}
+	code := pin.Code
 	inputs := map[graph.Key]string{}
 	for _, in := range job.inputs {
 		inputs[in.Key] = ""
@@ -502,7 +504,11 @@ func (e *Engine) runStep(ctx context.Context, job stepJob) (result stepResult) {
 	record.Metadata = said.Metadata
 
 	// Compare again what was pinned: what changed while the step ran marks its result.
-	if after, err := e.loader.CodeVersion(ctx, asset.Location, asset.Key); err != nil || after.Version != code.Version {
+	after, err := e.loader.Pin(ctx, asset.Location, asset.Key)
+	var changed bool
+	record.Code, changed = ranCode(pin, after, said.Build)
+	record.Code = bare(record.Code)
+	if err != nil || changed {
 		record.Changed = append(record.Changed, "code")
 	}
 	for _, in := range job.inputs {
@@ -536,6 +542,27 @@ func (e *Engine) runStep(ctx context.Context, job stepJob) (result stepResult) {
 		result.outcome = run.Superseded
 	}
 	return result
+}
+
+// ranCode returns the code version of what a step ran, given what the files said before and after it, and whether the result is
+// marked: because the code changed meanwhile, or because it cannot be told which code ran.
+func ranCode(before, after loader.Pin, build string) (graph.Code, bool) {
+	switch {
+	case before.Code.Version == after.Code.Version && (build == before.Build || build == after.Build):
+		return before.Code, false
+	case build == before.Build:
+		return before.Code, true
+	case build == after.Build:
+		// The edit came before the program was built: what ran is what the files say now. Declared files and variables were
+		// perhaps read as they were before.
+		return after.Code, !slices.Equal(notCode(before.Code), notCode(after.Code))
+	}
+	return before.Code, true
+}
+
+// notCode returns the parts that are no code of the program.
+func notCode(code graph.Code) []graph.Part {
+	return slices.DeleteFunc(slices.Clone(code.Parts), func(p graph.Part) bool { return p.Kind == graph.PartCode })
 }
 
 // stopped turns a failure into a cancellation when the step was stopped.

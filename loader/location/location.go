@@ -24,6 +24,8 @@ type Location interface {
 	// Under the key "" it returns that of the entry point: while it stays, so do the definitions.
 	// The error is an *Error with a place when a file cannot be parsed.
 	CodeVersions(ctx context.Context, assets []wire.Asset) (map[string]Version, error)
+	// Build identifies the code that a Materialize which starts now would run, as in [Result.Build]: equal builds, equal code.
+	Build(ctx context.Context) (string, error)
 	// Materialize runs one step. Log lines and progress go to out while it runs. The error is an *Error, or the context's.
 	Materialize(ctx context.Context, request wire.Request, out Output) (Result, error)
 	// Files returns the folders and single files, absolute, whose change can change the location.

@@ -118,6 +118,16 @@ func (l *golang) Describe(ctx context.Context) (location.Description, error) {
 	return location.Description{Assets: answer.Assets, Problems: answer.Problems, Hello: answer.Hello, Build: key}, nil
 }
 
+// Build returns the name of the binary that the files make now. It builds nothing.
+func (l *golang) Build(ctx context.Context) (string, error) {
+	ctx, leave, err := l.enter(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer leave()
+	return l.key(ctx)
+}
+
 // Materialize builds the program when needed and has it make one asset.
 func (l *golang) Materialize(ctx context.Context, request wire.Request, out location.Output) (location.Result, error) {
 	answer, key, err := l.ask(ctx, request, 0, child.Grace{}, out)
