@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"io"
 	"io/fs"
 	"maps"
 	"math"
@@ -24,6 +22,7 @@ import (
 
 	"github.com/assetdev/assetdev/graph"
 	"github.com/assetdev/assetdev/internal/diag"
+	"github.com/assetdev/assetdev/internal/packed"
 	"github.com/assetdev/assetdev/iomanager/store"
 )
 
@@ -598,20 +597,8 @@ func (l *look) files(folder string) []string {
 	return names
 }
 
-// indexMagic begins the file of the index. What follows changes with the types above; then the number does.
-const indexMagic = "assetdev index 1\n"
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-func checksum(text string) (sum uint32) {
-	var piece [4096]byte
-	for text != "" {
-		n := copy(piece[:], text)
-		sum = crc32.Update(sum, castagnoli, piece[:n])
-		text = text[n:]
-	}
-	return sum
-}
+// indexLine begins the file of the index. What follows changes with the types above; then the number does.
+const indexLine = "assetdev index 2\n"
 
 // flush writes what is new.
 func (x *index) flush() error {
@@ -625,15 +612,27 @@ func (x *index) flush() error {
 
 // encode returns the content of the file.
 func (x *index) encode() []byte {
-	w := &indexWriter{}
-	w.text(x.storage)
+	w := &indexWriter{index: map[graph.Part]int{}}
+	count := int64(0)
 	for _, key := range slices.SortedFunc(maps.Keys(x.known), graph.Key.Compare) {
 		if k := x.known[key]; k.entry != nil || k.foreign != "" {
 			w.known(key, k)
+			count++
 		}
 	}
-	head := binary.BigEndian.AppendUint32([]byte(indexMagic), crc32.Checksum(w.out, castagnoli))
-	return append(head, w.out...)
+	head := &packed.Writer{}
+	head.Text(x.storage)
+	head.Number(int64(len(w.parts)))
+	for _, p := range w.parts {
+		head.Number(int64(p.Kind))
+		head.Text(p.Symbol)
+		head.Text(p.Hash)
+		head.Text(p.File)
+		head.Number(int64(p.Line))
+	}
+	head.Number(w.uses)
+	head.Number(count)
+	return packed.Seal(indexLine, append(head.Out, w.Out...))
 }
 
 // write replaces the file. The caller holds the lock.
@@ -663,262 +662,211 @@ func (x *index) load() {
 		return
 	}
 	x.loaded, x.known = true, map[graph.Key]*known{}
-	file, err := os.Open(x.file)
+	data, err := os.ReadFile(x.file)
 	if err != nil {
 		return
 	}
-	defer file.Close()
-	var text strings.Builder // what is parsed are parts of one string, without a copy
-	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
-		text.Grow(int(info.Size()))
-	}
-	if _, err := io.CopyBuffer(&text, struct{ io.Reader }{file}, make([]byte, 256<<10)); err != nil {
-		return
-	}
-	if known, ok := parseIndex(text.String(), x.storage); ok {
+	if known, ok := parseIndex(data, x.storage); ok {
 		x.known = known
 	}
 }
 
 // parseIndex reads the file of an index; ok is false when it is none of this storage and version.
-func parseIndex(data, storage string) (found map[graph.Key]*known, ok bool) {
-	body, ok := strings.CutPrefix(data, indexMagic)
-	if !ok || len(body) < 4 {
+func parseIndex(data []byte, storage string) (found map[graph.Key]*known, ok bool) {
+	body, ok := packed.Open(indexLine, data)
+	if !ok {
 		return nil, false
 	}
-	r := &indexReader{in: body[4:]}
-	if checksum(r.in) != binary.BigEndian.Uint32([]byte(body[:4])) {
+	r := &indexReader{Reader: packed.Reader{In: body}}
+	if r.Text() != storage {
 		return nil, false
 	}
-	if r.text() != storage {
-		return nil, false
-	}
-	found = make(map[graph.Key]*known, len(body)/800)
-	for r.in != "" && !r.bad {
-		key, k := r.known()
-		found[key] = k
-	}
-	return found, !r.bad
+	found = r.all()
+	return found, !r.Bad
 }
 
-// An indexWriter appends values; an indexReader reads them in the same order. Texts that are read share the memory of the file.
-type indexWriter struct{ out []byte }
-
-type indexReader struct {
-	in  string
-	bad bool
-}
-
-func (w *indexWriter) number(n int64) { w.out = binary.AppendVarint(w.out, n) }
-
-func (w *indexWriter) text(s string) {
-	w.number(int64(len(s)))
-	w.out = append(w.out, s...)
-}
-
-func (w *indexWriter) flag(b bool) {
-	if b {
-		w.number(1)
-	} else {
-		w.number(0)
+// An indexWriter and an indexReader write and read in the same order. What code versions cover is shared by many assets, so it is
+// written once.
+type (
+	indexWriter struct {
+		packed.Writer
+		parts []graph.Part
+		index map[graph.Part]int // in parts
+		uses  int64              // of parts
 	}
-}
-
-func (w *indexWriter) texts(s []string) {
-	w.number(int64(len(s)))
-	for _, text := range s {
-		w.text(text)
+	indexReader struct {
+		packed.Reader
+		parts []graph.Part
+		free  []graph.Part // memory for the parts of entries
 	}
+)
+
+// all reads what follows the storage.
+func (r *indexReader) all() map[graph.Key]*known {
+	r.parts = make([]graph.Part, r.Count())
+	for i := range r.parts {
+		r.parts[i] = graph.Part{Kind: graph.PartKind(r.Number()), Symbol: r.Text(), Hash: r.Text(), File: r.Text(), Line: int(r.Number())}
+	}
+	r.free = make([]graph.Part, r.Count())
+	knowns := make([]known, r.Count())
+	found := make(map[graph.Key]*known, len(knowns))
+	for i := range knowns {
+		if r.Bad {
+			break
+		}
+		found[r.known(&knowns[i])] = &knowns[i]
+	}
+	r.Bad = r.Bad || r.In != ""
+	return found
 }
 
 func (w *indexWriter) stamp(s stamp) {
 	for _, n := range []int64{s.size, s.mtime, s.ctime, int64(s.inode), int64(s.device)} {
-		w.number(n)
+		w.Number(n)
 	}
 }
 
 func (w *indexWriter) known(key graph.Key, k *known) {
-	w.text(key.String())
-	w.text(k.record)
-	w.text(k.damaged)
+	w.Text(key.String())
+	w.Text(k.record)
+	w.Text(k.damaged)
 	w.stamp(k.log)
-	w.number(k.logSeen)
+	w.Number(k.logSeen)
 	w.stamp(k.copy)
 	w.stamp(k.version)
-	w.number(k.dataSeen)
-	w.number(int64(k.state))
-	w.text(k.text)
-	w.text(k.foreign)
-	w.text(k.hash)
-	w.flag(k.entry != nil)
+	w.Number(k.dataSeen)
+	w.Number(int64(k.state))
+	w.Text(k.text)
+	w.Text(k.foreign)
+	w.Text(k.hash)
+	w.Flag(k.entry != nil)
 	if k.entry != nil {
 		w.entry(k.entry)
 	}
 }
 
 func (w *indexWriter) entry(e *entry) {
-	w.number(e.Seq)
-	w.text(e.Run)
-	w.number(int64(e.Attempt))
-	w.text(e.Location)
+	w.Number(e.Seq)
+	w.Text(e.Run)
+	w.Number(int64(e.Attempt))
+	w.Text(e.Location)
 	at, _ := e.At.MarshalBinary() // fails for odd zones of the last century; then it is the zero time
-	w.text(string(at))
-	w.number(int64(e.Took))
-	w.number(e.Rows)
-	w.number(e.Bytes)
-	w.text(e.DataVersion)
-	w.text(e.Code.Version)
-	w.flag(e.Code.Author)
-	w.text(e.Code.Coarse)
-	w.number(int64(len(e.Code.Parts)))
+	w.Text(string(at))
+	w.Number(int64(e.Took))
+	w.Number(e.Rows)
+	w.Number(e.Bytes)
+	w.Text(e.DataVersion)
+	w.Text(e.Code.Version)
+	w.Flag(e.Code.Author)
+	w.Text(e.Code.Coarse)
+	w.Number(int64(len(e.Code.Parts)))
+	w.uses += int64(len(e.Code.Parts))
 	for _, p := range e.Code.Parts {
-		w.number(int64(p.Kind))
-		w.text(p.Symbol)
-		w.text(p.Hash)
-		w.text(p.File)
-		w.number(int64(p.Line))
+		p.Text = ""
+		i, known := w.index[p]
+		if !known {
+			i = len(w.parts)
+			w.index[p] = i
+			w.parts = append(w.parts, p)
+		}
+		w.Number(int64(i))
 	}
-	w.number(int64(len(e.Inputs)))
+	w.Number(int64(len(e.Inputs)))
 	for key, version := range e.Inputs {
-		w.text(key.String())
-		w.text(version)
+		w.Text(key.String())
+		w.Text(version)
 	}
-	w.texts(e.Changed)
-	w.number(int64(len(e.Columns)))
+	w.Texts(e.Changed)
+	w.Number(int64(len(e.Columns)))
 	for _, c := range e.Columns {
-		w.text(c.Name)
-		w.text(c.Type)
+		w.Text(c.Name)
+		w.Text(c.Type)
 	}
-	w.text(e.File)
-	w.number(int64(len(e.Metadata)))
+	w.Text(e.File)
+	w.Number(int64(len(e.Metadata)))
 	for name, value := range e.Metadata {
-		w.text(name)
-		w.text(value)
+		w.Text(name)
+		w.Text(value)
 	}
-	w.flag(e.Git != nil)
+	w.Flag(e.Git != nil)
 	if e.Git != nil {
-		w.text(e.Git.Commit)
-		w.flag(e.Git.Dirty)
-		w.text(e.Git.Branch)
+		w.Text(e.Git.Commit)
+		w.Flag(e.Git.Dirty)
+		w.Text(e.Git.Branch)
 	}
-	w.text(e.Partition)
-	w.flag(e.Adopted)
-	w.text(e.By)
-	w.text(e.Sum)
-	w.text(e.Content)
-	w.flag(e.Unordered)
-}
-
-func (r *indexReader) number() int64 {
-	var n uint64
-	for i := range len(r.in) {
-		if i == binary.MaxVarintLen64 {
-			break
-		}
-		b := r.in[i]
-		n |= uint64(b&0x7f) << (7 * i)
-		if b < 0x80 {
-			r.in = r.in[i+1:]
-			return int64(n>>1) ^ -int64(n&1)
-		}
-	}
-	r.in, r.bad = "", true
-	return 0
-}
-
-func (r *indexReader) text() string {
-	n := r.number()
-	if n < 0 || n > int64(len(r.in)) {
-		r.in, r.bad = "", true
-		return ""
-	}
-	text := r.in[:n]
-	r.in = r.in[n:]
-	return text
-}
-
-func (r *indexReader) flag() bool { return r.number() != 0 }
-
-// count reads the length of a list, which has at least one byte for each element.
-func (r *indexReader) count() int {
-	n := r.number()
-	if n < 0 || n > int64(len(r.in)) {
-		r.in, r.bad = "", true
-		return 0
-	}
-	return int(n)
-}
-
-func (r *indexReader) texts() (texts []string) {
-	for range r.count() {
-		texts = append(texts, r.text())
-	}
-	return texts
+	w.Text(e.Partition)
+	w.Flag(e.Adopted)
+	w.Text(e.By)
+	w.Text(e.Sum)
+	w.Text(e.Content)
+	w.Flag(e.Unordered)
 }
 
 func (r *indexReader) stamp() stamp {
-	return stamp{size: r.number(), mtime: r.number(), ctime: r.number(), inode: uint64(r.number()), device: uint64(r.number())}
+	return stamp{size: r.Number(), mtime: r.Number(), ctime: r.Number(), inode: uint64(r.Number()), device: uint64(r.Number())}
 }
 
 func (r *indexReader) key() graph.Key {
-	key, err := graph.ParseKey(r.text())
-	r.bad = r.bad || err != nil
+	key, err := graph.ParseKey(r.Text())
+	r.Bad = r.Bad || err != nil
 	return key
 }
 
-func (r *indexReader) known() (graph.Key, *known) {
+func (r *indexReader) known(k *known) graph.Key {
 	key := r.key()
-	k := newKnown(key)
-	k.record, k.damaged = r.text(), r.text()
-	k.log, k.logSeen = r.stamp(), r.number()
-	k.copy, k.version, k.dataSeen = r.stamp(), r.stamp(), r.number()
-	k.state = graph.DataState(min(max(r.number(), 0), math.MaxUint8))
-	k.text, k.foreign, k.hash = r.text(), r.text(), r.text()
-	if r.flag() {
+	k.logName = logOf(key)
+	k.record, k.damaged = r.Text(), r.Text()
+	k.log, k.logSeen = r.stamp(), r.Number()
+	k.copy, k.version, k.dataSeen = r.stamp(), r.stamp(), r.Number()
+	k.state = graph.DataState(min(max(r.Number(), 0), math.MaxUint8))
+	k.text, k.foreign, k.hash = r.Text(), r.Text(), r.Text()
+	if r.Flag() {
 		e := r.entry()
 		e.Key = key
 		k.setEntry(e)
 	}
-	return key, k
+	return key
 }
 
 func (r *indexReader) entry() *entry {
 	e := &entry{}
-	e.Seq, e.Run, e.Attempt, e.Location = r.number(), r.text(), int(r.number()), r.text()
-	r.bad = e.At.UnmarshalBinary([]byte(r.text())) != nil || r.bad
-	e.Took, e.Rows, e.Bytes, e.DataVersion = time.Duration(r.number()), r.number(), r.number(), r.text()
-	e.Code.Version, e.Code.Author, e.Code.Coarse = r.text(), r.flag(), r.text()
-	if n := r.count(); n > 0 {
-		e.Code.Parts = make([]graph.Part, n)
+	e.Seq, e.Run, e.Attempt, e.Location = r.Number(), r.Text(), int(r.Number()), r.Text()
+	r.Bad = e.At.UnmarshalBinary([]byte(r.Text())) != nil || r.Bad
+	e.Took, e.Rows, e.Bytes, e.DataVersion = time.Duration(r.Number()), r.Number(), r.Number(), r.Text()
+	e.Code.Version, e.Code.Author, e.Code.Coarse = r.Text(), r.Flag(), r.Text()
+	if n := min(r.Count(), len(r.free)); n > 0 {
+		e.Code.Parts, r.free = r.free[:n:n], r.free[n:]
 		for i := range e.Code.Parts {
-			e.Code.Parts[i] = graph.Part{Kind: graph.PartKind(r.number()), Symbol: r.text(), Hash: r.text(), File: r.text(), Line: int(r.number())}
+			if at := r.Index(len(r.parts)); at >= 0 {
+				e.Code.Parts[i] = r.parts[at]
+			}
 		}
 	}
-	n := r.count()
+	n := r.Count()
 	e.Inputs = make(map[graph.Key]string, n)
 	for range n {
 		key := r.key()
-		e.Inputs[key] = r.text()
+		e.Inputs[key] = r.Text()
 	}
-	e.Changed = r.texts()
-	if n := r.count(); n > 0 {
+	e.Changed = r.Texts()
+	if n := r.Count(); n > 0 {
 		e.Columns = make([]graph.Column, n)
 		for i := range e.Columns {
-			e.Columns[i] = graph.Column{Name: r.text(), Type: r.text()}
+			e.Columns[i] = graph.Column{Name: r.Text(), Type: r.Text()}
 		}
 	}
-	e.File = r.text()
-	if n := r.count(); n > 0 {
+	e.File = r.Text()
+	if n := r.Count(); n > 0 {
 		e.Metadata = make(map[string]string, n)
 		for range n {
-			name := r.text()
-			e.Metadata[name] = r.text()
+			name := r.Text()
+			e.Metadata[name] = r.Text()
 		}
 	}
-	if r.flag() {
-		e.Git = &graph.Git{Commit: r.text(), Dirty: r.flag(), Branch: r.text()}
+	if r.Flag() {
+		e.Git = &graph.Git{Commit: r.Text(), Dirty: r.Flag(), Branch: r.Text()}
 	}
-	e.Partition, e.Adopted, e.By = r.text(), r.flag(), r.text()
-	e.Sum, e.Content, e.Unordered = r.text(), r.text(), r.flag()
+	e.Partition, e.Adopted, e.By = r.Text(), r.Flag(), r.Text()
+	e.Sum, e.Content, e.Unordered = r.Text(), r.Text(), r.Flag()
 	return e
 }

@@ -1,7 +1,6 @@
 package loader
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/assetdev/assetdev/graph"
+	"github.com/assetdev/assetdev/internal/packed"
 	"github.com/assetdev/assetdev/internal/wire"
 	"github.com/assetdev/assetdev/loader/location"
 )
@@ -29,124 +29,250 @@ type keptLocation struct {
 // entry returns the code version of the entry point.
 func (k keptLocation) entry() string { return k.Versions[""].Code.Version }
 
-// keptFormat is the number of the stored graph's format. Another number is ignored: the file is disposable.
-const keptFormat = 2
+// keptLine begins the file of the stored graph. What follows changes with the types that are written; then the number does. A file
+// with another line is as good as none.
+const keptLine = "assetdev graph 3\n"
 
-// The stored graph as JSON. Assets of one location share most of what they reach, so parts are listed once.
+func (l *Loader) keptFile() string { return filepath.Join(l.opts.StateDir, "graph") }
+
+// readKept reads the stored graph; one that cannot be understood is as good as none.
+func (l *Loader) readKept() map[string]keptLocation {
+	data, err := os.ReadFile(l.keptFile())
+	if err != nil {
+		return nil
+	}
+	body, ok := packed.Open(keptLine, data)
+	if !ok {
+		return nil
+	}
+	kept, ok := parseKept(body)
+	if !ok {
+		return nil
+	}
+	return kept
+}
+
+// Save writes the stored graph, unless nothing changed since it was read or written.
+func (l *Loader) Save() error {
+	l.saving.Lock()
+	defer l.saving.Unlock()
+	same := true
+	kept := map[string]keptLocation{}
+	for name, u := range l.units {
+		u.now.Lock()
+		same = same && u.saved
+		u.saved = true
+		if u.kept.Assets != nil {
+			kept[name] = u.kept
+		}
+		u.now.Unlock()
+	}
+	if same {
+		return nil
+	}
+	if err := l.write(packed.Seal(keptLine, appendKept(kept))); err != nil {
+		for _, u := range l.units {
+			u.now.Lock()
+			u.saved = false
+			u.now.Unlock()
+		}
+		return fmt.Errorf("store the graph: %w", err)
+	}
+	return nil
+}
+
+func (l *Loader) write(data []byte) error {
+	if err := l.makeStateDir(); err != nil {
+		return err
+	}
+	temporary := fmt.Sprintf("%s.%d", l.keptFile(), os.Getpid())
+	if err := os.WriteFile(temporary, data, 0o600); err != nil {
+		return err
+	}
+	if err := os.Rename(temporary, l.keptFile()); err != nil {
+		return errors.Join(err, os.Remove(temporary))
+	}
+	return nil
+}
+
+// A keptWriter and a keptReader write and read the stored graph in the same order. Assets of one location share most of what they
+// reach, so parts are written once.
 type (
-	keptGraph struct {
-		Format    int                 `json:"format"`
-		Locations map[string]keptJSON `json:"locations"`
-	}
-	keptJSON struct {
-		Kind        string                 `json:"kind"`
-		Stamp       string                 `json:"stamp,omitempty"`
-		Assets      []wire.Asset           `json:"assets"`
-		Parts       []graph.Part           `json:"parts"`
-		Versions    map[string]keptVersion `json:"versions"`
-		Problems    []string               `json:"problems,omitempty"`
-		Environment location.Environment   `json:"environment"`
-		TookMS      int64                  `json:"took_ms"`
-	}
-	keptVersion struct {
-		Version string `json:"version"`
-		Author  bool   `json:"author,omitempty"`
-		Coarse  string `json:"coarse,omitempty"`
-		Parts   []int  `json:"parts"`
-		Doc     string `json:"doc,omitempty"`
-		File    string `json:"file,omitempty"`
-		Line    int    `json:"line,omitempty"`
-	}
+	keptWriter struct{ packed.Writer }
+	keptReader struct{ packed.Reader }
 )
 
-func (k keptLocation) toJSON() keptJSON {
-	out := keptJSON{Kind: k.Kind, Stamp: k.Stamp, Assets: k.Assets, Problems: k.Problems, Environment: k.Environment, TookMS: k.TookMS, Versions: map[string]keptVersion{}}
+func appendKept(kept map[string]keptLocation) []byte {
+	var w keptWriter
+	for _, name := range slices.Sorted(maps.Keys(kept)) {
+		w.Text(name)
+		w.location(kept[name])
+	}
+	return w.Out
+}
+
+// parseKept is the inverse of appendKept, but for the texts of parts.
+func parseKept(body string) (map[string]keptLocation, bool) {
+	r := keptReader{packed.Reader{In: body}}
+	kept := map[string]keptLocation{}
+	for r.In != "" {
+		name := r.Text()
+		kept[name] = r.location()
+	}
+	return kept, !r.Bad
+}
+
+func (w *keptWriter) location(k keptLocation) {
+	w.Text(k.Kind)
+	w.Text(k.Stamp)
+	w.Texts(k.Problems)
+	w.Text(k.Environment.Executable)
+	w.Text(k.Environment.Version)
+	w.Text(k.Environment.Dagster)
+	w.Number(k.TookMS)
+	w.Number(int64(len(k.Assets)))
+	for i := range k.Assets {
+		w.asset(&k.Assets[i])
+	}
+	var parts, versions keptWriter
 	index := map[graph.Part]int{}
+	uses := 0
 	for _, key := range slices.Sorted(maps.Keys(k.Versions)) {
 		v := k.Versions[key]
-		kept := keptVersion{Version: v.Code.Version, Author: v.Code.Author, Coarse: v.Code.Coarse, Doc: v.Doc, File: v.File, Line: v.Line, Parts: make([]int, 0, len(v.Code.Parts))}
+		versions.Text(key)
+		versions.Text(v.Code.Version)
+		versions.Flag(v.Code.Author)
+		versions.Text(v.Code.Coarse)
+		versions.Text(v.Doc)
+		versions.Text(v.File)
+		versions.Number(int64(v.Line))
+		versions.Number(int64(len(v.Code.Parts)))
+		uses += len(v.Code.Parts)
 		for _, p := range v.Code.Parts {
 			p.Text = ""
 			i, known := index[p]
 			if !known {
-				i = len(out.Parts)
+				i = len(index)
 				index[p] = i
-				out.Parts = append(out.Parts, p)
+				parts.Number(int64(p.Kind))
+				parts.Text(p.Symbol)
+				parts.Text(p.Hash)
+				parts.Text(p.File)
+				parts.Number(int64(p.Line))
 			}
-			kept.Parts = append(kept.Parts, i)
+			versions.Number(int64(i))
 		}
-		out.Versions[key] = kept
 	}
-	return out
+	w.Number(int64(len(index)))
+	w.Out = append(w.Out, parts.Out...)
+	w.Number(int64(uses))
+	w.Number(int64(len(k.Versions)))
+	w.Out = append(w.Out, versions.Out...)
 }
 
-// fromJSON is the inverse of toJSON, but for the texts. It fails on an index that names no part.
-func fromJSON(j keptJSON) (keptLocation, error) {
-	out := keptLocation{Kind: j.Kind, Stamp: j.Stamp, Assets: j.Assets, Problems: j.Problems, Environment: j.Environment, TookMS: j.TookMS, Versions: make(map[string]location.Version, len(j.Versions))}
-	for key, v := range j.Versions {
-		code := graph.Code{Version: v.Version, Author: v.Author, Coarse: v.Coarse, Parts: make([]graph.Part, len(v.Parts))}
-		for i, part := range v.Parts {
-			if part < 0 || part >= len(j.Parts) {
-				return keptLocation{}, fmt.Errorf("part %d of %d", part, len(j.Parts))
-			}
-			code.Parts[i] = j.Parts[part]
+func (r *keptReader) location() keptLocation {
+	k := keptLocation{Kind: r.Text(), Stamp: r.Text(), Problems: r.Texts()}
+	k.Environment = location.Environment{Executable: r.Text(), Version: r.Text(), Dagster: r.Text()}
+	k.TookMS = r.Number()
+	k.Assets = make([]wire.Asset, r.Count())
+	for i := range k.Assets {
+		if !r.Bad {
+			k.Assets[i] = r.asset()
 		}
-		out.Versions[key] = location.Version{Code: code, Doc: v.Doc, File: v.File, Line: v.Line}
 	}
-	return out, nil
+	parts := make([]graph.Part, r.Count())
+	for i := range parts {
+		parts[i] = graph.Part{Kind: graph.PartKind(r.Number()), Symbol: r.Text(), Hash: r.Text(), File: r.Text(), Line: int(r.Number())}
+	}
+	free := make([]graph.Part, r.Count())
+	versions := r.Count()
+	k.Versions = make(map[string]location.Version, versions)
+	for range versions {
+		key := r.Text()
+		v := location.Version{Code: graph.Code{Version: r.Text(), Author: r.Flag(), Coarse: r.Text()}, Doc: r.Text(), File: r.Text(), Line: int(r.Number())}
+		n := r.Count()
+		if n > len(free) {
+			r.Bad = true
+		}
+		if r.Bad {
+			break
+		}
+		v.Code.Parts, free = free[:n:n], free[n:]
+		for i := range v.Code.Parts {
+			if at := r.Index(len(parts)); at >= 0 {
+				v.Code.Parts[i] = parts[at]
+			}
+		}
+		k.Versions[key] = v
+	}
+	return k
 }
 
-func (l *Loader) keptFile() string { return filepath.Join(l.opts.StateDir, "graph.json") }
+func (w *keptWriter) asset(a *wire.Asset) {
+	w.Text(a.Key)
+	w.Texts(a.Inputs)
+	w.Texts(a.Deps)
+	w.Text(a.Group)
+	w.Text(a.Description)
+	w.Texts(a.Owners)
+	w.Texts(a.Kinds)
+	w.pairs(a.Tags)
+	w.pairs(a.Metadata)
+	w.Text(a.CodeVersion)
+	w.Number(a.MaxAgeMS)
+	w.Number(a.TimeoutMS)
+	w.Number(int64(a.Retries))
+	w.Texts(a.Files)
+	w.Texts(a.Env)
+	w.Flag(a.Unordered)
+	w.Text(a.Step)
+	w.Flag(a.NoData)
+	w.Flag(a.Outside)
+	w.Number(int64(len(a.Columns)))
+	for _, c := range a.Columns {
+		w.Text(c.Name)
+		w.Text(c.Type)
+	}
+	w.Text(a.File)
+	w.Number(int64(a.Line))
+	w.Text(a.Symbol)
+}
 
-// readKept reads the stored graph; one that cannot be understood is as good as none.
-func (l *Loader) readKept() map[string]keptLocation {
-	var kept keptGraph
-	data, err := os.ReadFile(l.keptFile())
-	if err != nil || json.Unmarshal(data, &kept) != nil || kept.Format != keptFormat {
+func (r *keptReader) asset() wire.Asset {
+	a := wire.Asset{
+		Key: r.Text(), Inputs: r.Texts(), Deps: r.Texts(), Group: r.Text(), Description: r.Text(), Owners: r.Texts(), Kinds: r.Texts(), Tags: r.pairs(), Metadata: r.pairs(),
+		CodeVersion: r.Text(), MaxAgeMS: r.Number(), TimeoutMS: r.Number(), Retries: int(r.Number()), Files: r.Texts(), Env: r.Texts(), Unordered: r.Flag(), Step: r.Text(),
+		NoData: r.Flag(), Outside: r.Flag(),
+	}
+	if n := r.Count(); n > 0 {
+		a.Columns = make([]wire.Column, n)
+		for i := range a.Columns {
+			a.Columns[i] = wire.Column{Name: r.Text(), Type: r.Text()}
+		}
+	}
+	a.File, a.Line, a.Symbol = r.Text(), int(r.Number()), r.Text()
+	return a
+}
+
+func (w *keptWriter) pairs(m map[string]string) {
+	w.Number(int64(len(m)))
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		w.Text(name)
+		w.Text(m[name])
+	}
+}
+
+func (r *keptReader) pairs() map[string]string {
+	n := r.Count()
+	if n == 0 {
 		return nil
 	}
-	out := map[string]keptLocation{}
-	for name, j := range kept.Locations {
-		k, err := fromJSON(j)
-		if err != nil {
-			return nil
-		}
-		out[name] = k
+	m := make(map[string]string, n)
+	for range n {
+		name := r.Text()
+		m[name] = r.Text()
 	}
-	return out
-}
-
-// Save writes the stored graph.
-func (l *Loader) Save() error {
-	l.saving.Lock()
-	defer l.saving.Unlock()
-	kept := keptGraph{keptFormat, map[string]keptJSON{}}
-	for name, u := range l.units {
-		u.now.Lock()
-		k := u.kept
-		u.now.Unlock()
-		if k.Assets != nil {
-			kept.Locations[name] = k.toJSON()
-		}
-	}
-	data, err := json.Marshal(kept)
-	if err != nil {
-		return fmt.Errorf("store the graph: %w", err)
-	}
-	if old, err := os.ReadFile(l.keptFile()); err == nil && string(old) == string(data) {
-		return nil
-	}
-	if err := l.makeStateDir(); err != nil {
-		return fmt.Errorf("store the graph: %w", err)
-	}
-	temporary := fmt.Sprintf("%s.%d", l.keptFile(), os.Getpid())
-	if err := os.WriteFile(temporary, data, 0o600); err != nil {
-		return fmt.Errorf("store the graph: %w", err)
-	}
-	if err := os.Rename(temporary, l.keptFile()); err != nil {
-		return errors.Join(fmt.Errorf("store the graph: %w", err), os.Remove(temporary))
-	}
-	return nil
+	return m
 }
 
 // makeStateDir makes the folder of our own files, which git leaves alone.

@@ -75,8 +75,9 @@ type unit struct {
 	openErr error
 	grant   trust.Grant
 	kept    keptLocation // what the stored graph holds of it
-	now     sync.Mutex   // guards state alone
+	now     sync.Mutex   // guards what follows, and writing kept
 	state   State
+	saved   bool // kept is what the file of the stored graph holds
 }
 
 // opened is a location with what the loader needs beside the contract.
@@ -97,7 +98,7 @@ func Open(ws *workspace.Workspace, opts Options) *Loader {
 	for _, entry := range ws.Locations {
 		u := &unit{entry: entry}
 		if k, ok := kept[entry.Name]; ok && k.Kind == string(entry.Kind) {
-			u.kept = k
+			u.kept, u.saved = k, true
 		}
 		u.state = l.fromKept(u)
 		l.names = append(l.names, entry.Name)
@@ -266,7 +267,7 @@ func (l *Loader) Refresh(ctx context.Context, name string, depth Depth) Refreshe
 	s.Assets, s.Problems = l.assets(name, kept.Assets, kept.Versions)
 	s.Problems = append(s.Problems, kept.Problems...)
 	u.now.Lock()
-	u.kept = kept
+	u.kept, u.saved = kept, false
 	u.now.Unlock()
 	u.set(s)
 	return Refreshed{State: s, Same: before.Err == nil && sameAssets(before.Assets, s.Assets)}
@@ -319,21 +320,44 @@ func (l *Loader) fail(u *unit, err *location.Error) Refreshed {
 	return Refreshed{State: s}
 }
 
-// CodeVersion returns the code version of one asset as its files are now.
-func (l *Loader) CodeVersion(ctx context.Context, name string, key graph.Key) (graph.Code, error) {
+// A Pin is what the files of a location say at one moment of one asset.
+type Pin struct {
+	Code  graph.Code
+	Build string // what a step that starts now would run, see [location.Location]
+}
+
+// pinTries is how often Pin looks again while files are being written.
+const pinTries = 5
+
+// Pin returns the code version of one asset and the build that belongs to it. The error is an *location.Error when the code
+// does not load.
+func (l *Loader) Pin(ctx context.Context, name string, key graph.Key) (Pin, error) {
 	u := l.units[name]
 	if u == nil {
-		return graph.Code{}, fmt.Errorf("no code location %q", name)
+		return Pin{}, fmt.Errorf("no code location %q", name)
 	}
 	loc, said, err := u.asset(key)
 	if err != nil {
-		return graph.Code{}, err
+		return Pin{}, err
 	}
-	versions, versionsErr := loc.CodeVersions(ctx, []wire.Asset{said})
-	if versionsErr != nil {
-		return graph.Code{}, versionsErr
+	for range pinTries {
+		before, err := loc.Build(ctx)
+		if err != nil {
+			return Pin{}, err
+		}
+		versions, err := loc.CodeVersions(ctx, []wire.Asset{said})
+		if err != nil {
+			return Pin{}, err
+		}
+		after, err := loc.Build(ctx)
+		if err != nil {
+			return Pin{}, err
+		}
+		if before == after {
+			return Pin{versions[said.Key].Code, before}, nil
+		}
 	}
-	return versions[said.Key].Code, nil
+	return Pin{}, &location.Error{Message: "its files change faster than they can be read"}
 }
 
 func (u *unit) asset(key graph.Key) (location.Location, wire.Asset, error) {

@@ -3,9 +3,11 @@ package loader
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/assetdev/assetdev/graph"
+	"github.com/assetdev/assetdev/internal/packed"
 	"github.com/assetdev/assetdev/internal/wire"
 	"github.com/assetdev/assetdev/loader/location"
 	"github.com/assetdev/assetdev/loader/workspace"
@@ -70,7 +72,7 @@ func TestStoredGraph(t *testing.T) {
 	if len(b.Deps) != 2 || b.Deps[0].String() != "a" || b.Deps[1].String() != "x" || b.Source.File != "b.go" || b.Source.Line != 7 {
 		t.Errorf("b: got %+v", b)
 	}
-	for path, want := range map[string]os.FileMode{".assetdev": 0o700, ".assetdev/graph.json": 0o600} {
+	for path, want := range map[string]os.FileMode{".assetdev": 0o700, ".assetdev/graph": 0o600} {
 		if info, err := os.Stat(filepath.Join(dir, path)); err != nil || info.Mode().Perm() != want {
 			t.Errorf("%s: got %v, %v, want %v", path, info.Mode(), err, want)
 		}
@@ -84,14 +86,73 @@ func TestStoredGraph(t *testing.T) {
 func TestDamagedStoredGraph(t *testing.T) {
 	dir := t.TempDir()
 	ws := &workspace.Workspace{Dir: dir, Locations: []workspace.Location{{Name: "north", Kind: workspace.GoPackage}}}
-	for _, text := range []string{"", "{", `{"format":99}`, `{"format":2,"locations":{"north":{"kind":"go_package","assets":[{"key":"a"}],"parts":[],"versions":{"a":{"parts":[7]}}}}}`} {
-		if err := os.WriteFile(filepath.Join(dir, "graph.json"), []byte(text), 0o600); err != nil {
+	var part keptWriter
+	part.location(keptLocation{Kind: string(workspace.GoPackage), Assets: []wire.Asset{{Key: "a"}}, Versions: map[string]location.Version{
+		"a": {Code: graph.Code{Parts: []graph.Part{{Symbol: "p"}}}},
+	}})
+	good := append(packedText("north"), part.Out...)
+	beyond := append(slices.Clone(good[:len(good)-1]), 14) // the last number is the index of the part
+	sealed := func(body []byte) string { return string(packed.Seal(keptLine, body)) }
+	for _, text := range []string{"", "{", `{"format":2}`, keptLine, sealed(good)[:60], sealed(good[:len(good)-1]), sealed(beyond)} {
+		if err := os.WriteFile(filepath.Join(dir, "graph"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if s := Open(ws, Options{StateDir: dir}).State("north"); len(s.Assets) != 0 || s.LastGood {
 			t.Errorf("%q: got %+v, want nothing", text, s)
 		}
 	}
+}
+
+func packedText(s string) []byte {
+	var w packed.Writer
+	w.Text(s)
+	return w.Out
+}
+
+// TestKeptUnchanged: the stored graph is written when something changed, and only then.
+func TestKeptUnchanged(t *testing.T) {
+	dir := t.TempDir()
+	ws := &workspace.Workspace{Dir: dir, Locations: []workspace.Location{{Name: "north", Kind: workspace.GoPackage, WorkingDirectory: dir}}}
+	l := Open(ws, Options{StateDir: dir})
+	l.units["north"].kept = keptLocation{Kind: string(workspace.GoPackage), Assets: []wire.Asset{{Key: "a"}}}
+	if err := l.Save(); err != nil {
+		t.Fatal(err)
+	}
+	read := Open(ws, Options{StateDir: dir})
+	if err := os.Remove(l.keptFile()); err != nil {
+		t.Fatal(err)
+	}
+	written := func(l *Loader) bool {
+		if err := l.Save(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := os.Stat(l.keptFile())
+		return err == nil
+	}
+	if written(l) || written(read) {
+		t.Error("written, though nothing changed")
+	}
+	read.units["north"].saved = false
+	if !written(read) {
+		t.Error("not written, though something changed")
+	}
+}
+
+func FuzzKept(f *testing.F) {
+	f.Add(string(appendKept(map[string]keptLocation{"north": {
+		Assets:   []wire.Asset{{Key: "a", Tags: map[string]string{"x": "y"}, Columns: []wire.Column{{Name: "c", Type: "t"}}}},
+		Versions: map[string]location.Version{"a": {Code: graph.Code{Parts: []graph.Part{{Symbol: "p"}}}}},
+	}})))
+	f.Fuzz(func(t *testing.T, body string) {
+		kept, ok := parseKept(body)
+		if !ok {
+			return
+		}
+		again, ok := parseKept(string(appendKept(kept)))
+		if diff := cmp.Diff(kept, again); !ok || diff != "" {
+			t.Error(ok, diff)
+		}
+	})
 }
 
 func TestWhatCannotBeADefinition(t *testing.T) {
