@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -448,14 +449,17 @@ func (e *Engine) runStep(ctx context.Context, job stepJob) (result stepResult) {
 			update := *earlier
 			update.Run, update.Attempt, update.At, update.By, update.Git, update.Code = job.run, job.attempt, time.Now(), job.user, job.git, record.Code
 			restored, outcome, err := e.manager.Restore(ctx, asset.Key, *earlier, update)
-			if err != nil {
+			switch {
+			case err == nil || e.behind(asset.Key, err):
+				result.record, result.restored, result.outcome = &restored, true, run.Unchanged
+				if outcome == iomanager.Superseded {
+					result.outcome = run.Superseded
+				}
+				return result
+			case !errors.Is(err, fs.ErrNotExist):
 				return e.stopped(ctx, failed(err))
 			}
-			result.record, result.restored, result.outcome = &restored, true, run.Unchanged
-			if outcome == iomanager.Superseded {
-				result.outcome = run.Superseded
-			}
-			return result
+			// The kept data is gone or damaged: make it anew.
 		}
 	}
 
@@ -529,7 +533,7 @@ func (e *Engine) runStep(ctx context.Context, job stepJob) (result stepResult) {
 	committed, outcome, err := e.manager.Commit(ctx, iomanager.Draft{
 		Record: record, Output: request.Output, Format: said.Format, AuthorDataVersion: said.DataVersion, Unordered: asset.Unordered, BaseSeq: job.baseSeq,
 	})
-	if err != nil {
+	if err != nil && !e.behind(asset.Key, err) {
 		return e.stopped(ctx, failed(err))
 	}
 	result.record = &committed
@@ -542,6 +546,16 @@ func (e *Engine) runStep(ctx context.Context, job stepJob) (result stepResult) {
 		result.outcome = run.Superseded
 	}
 	return result
+}
+
+// behind reports whether an error says that a commit is valid and only the file at the well-known path is not the newest data;
+// that is told, and is no failure.
+func (e *Engine) behind(key graph.Key, err error) bool {
+	if !errors.Is(err, iomanager.ErrBehind) {
+		return false
+	}
+	e.post(func() { e.notice(diag.New("storage", "%s: %w", key, err)) })
+	return true
 }
 
 // ranCode returns the code version of what a step ran, given what the files said before and after it, and whether the result is
