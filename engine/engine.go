@@ -80,6 +80,9 @@ type Front interface {
 	Runs(ctx context.Context, max int) ([]RunSummary, error)
 	// Source returns the lines of the file that defines an asset and the number of its first line of interest.
 	Source(key graph.Key) (file string, lines []string, line int, err error)
+	// Why returns the status of an asset and every chain of reasons from it down to its cause; what is about changed code holds
+	// the difference.
+	Why(ctx context.Context, key graph.Key) (graph.Status, [][]graph.Reason, error)
 	// Close cancels what runs, waits for every child and goroutine, and returns.
 	Close() error
 }

@@ -156,12 +156,12 @@ func lookActions() []*Action {
 		return func(m *Model) tea.Cmd { return m.openTab(t) }
 	}
 	return []*Action{
-		{ID: "preview", Keys: []string{"p"}, Title: "rows", Short: "preview", Rank: 20, Enabled: needsAsset, Run: open(tabPreview)},
+		{ID: "preview", Keys: []string{"p"}, Title: "preview its rows", Short: "preview", Rank: 20, Enabled: needsAsset, Run: open(tabPreview)},
 		{ID: "why", Keys: []string{"w"}, Title: "why it is not fresh, down to what changed", Short: "why", Rank: 21, Enabled: needsAsset, Run: open(tabWhy)},
-		{ID: "logs", Keys: []string{"L"}, Title: "log of its last step", Short: "logs", Rank: 22, Enabled: needsAsset, Run: open(tabLogs)},
-		{ID: "about", Keys: []string{"d"}, Title: "about it", Rank: 64, Enabled: needsAsset, Run: open(tabAbout)},
-		{ID: "code", Keys: []string{"c"}, Title: "its code", Rank: 65, Enabled: needsAsset, Run: open(tabCode)},
-		{ID: "history", Keys: []string{"H"}, Title: "its kept versions, and the workspace's runs", Rank: 66, Enabled: needsAsset, Run: open(tabHistory)},
+		{ID: "logs", Keys: []string{"L"}, Title: "logs of its last step", Short: "logs", Rank: 22, Enabled: needsAsset, Run: open(tabLogs)},
+		{ID: "about", Keys: []string{"d"}, Title: "about the asset", Rank: 64, Enabled: needsAsset, Run: open(tabAbout)},
+		{ID: "code", Keys: []string{"c"}, Title: "show its code", Rank: 65, Enabled: needsAsset, Run: open(tabCode)},
+		{ID: "history", Keys: []string{"H"}, Title: "history: its kept versions, and the workspace's runs", Rank: 66, Enabled: needsAsset, Run: open(tabHistory)},
 		{
 			ID: "edit", Keys: []string{"e"}, Title: "open its code in the editor, at the line", Short: "edit", Rank: 23,
 			Enabled: func(m *Model) string {
@@ -169,13 +169,22 @@ func lookActions() []*Action {
 				if !ok {
 					return "there is no asset"
 				}
-				if m.asset(key).Source.File == "" {
+				if a := m.asset(key); a.Source.File == "" && m.brokenLocation(a.Location) == nil {
 					return "it is not known where the asset is defined"
 				}
 				return ""
 			},
 			Run: (*Model).edit,
 		},
+		{ID: "open-data", Keys: []string{"o"}, Title: "open the folder with its data", Rank: 69, Enabled: func(m *Model) string {
+			if reason := needsAsset(m); reason != "" {
+				return reason
+			}
+			if m.snap.Workspace.Base == "" {
+				return "the storage is no folder"
+			}
+			return ""
+		}, Run: (*Model).openData},
 		{ID: "copy", Keys: []string{"y"}, Title: "copy the cell", Rank: 30, Short: "copy", Where: "preview", Run: (*Model).copy},
 		{ID: "copy-key", Keys: []string{"y"}, Title: "copy the asset key", Where: "list", Rank: 67, Enabled: needsAsset, Run: (*Model).copy},
 		{ID: "copy-text", Keys: []string{"y"}, Title: "copy the line or place", Where: "text", Rank: 68, Enabled: needsAsset, Run: (*Model).copy},
@@ -255,18 +264,25 @@ func screenActions() []*Action {
 			}
 			return ""
 		}, Run: func(m *Model) tea.Cmd { m.zoom = true; return nil }},
-		{ID: "unzoom", Keys: []string{"_", "-"}, Title: "all panes again", Short: "restore", Rank: 3, Enabled: func(m *Model) string {
+		{ID: "unzoom", Keys: []string{"_"}, Title: "all panes again", Short: "restore", Rank: 3, Enabled: func(m *Model) string {
 			if !m.zoom {
 				return "no pane is alone"
 			}
 			return ""
 		}, Run: func(m *Model) tea.Cmd { m.zoom = false; return nil }},
+		{ID: "last-view", Keys: []string{"-"}, Title: "the view before this one, and back again", Run: (*Model).lastLook, Enabled: func(m *Model) string {
+			if m.last == (look{}) {
+				return "there was no other view yet"
+			}
+			return ""
+		}},
 		{ID: "help", Keys: []string{"?"}, Title: "what the keys do now", Short: "help", Rank: 42, Run: func(m *Model) tea.Cmd { m.overlay = newHelp(m); return nil }},
 		{ID: "mouse", Keys: []string{"ctrl+t"}, Title: "mouse on or off; off: the terminal selects text", Run: (*Model).toggleMouse},
 		{ID: "redraw", Keys: []string{"ctrl+l"}, Title: "draw the screen anew", Run: func(*Model) tea.Cmd { return tea.ClearScreen }},
 		{ID: "suspend", Keys: []string{"ctrl+z"}, Title: "suspend; fg comes back", Run: func(*Model) tea.Cmd { return tea.Suspend }},
 		{ID: "theme-light", Title: "colours for a light terminal", Run: func(m *Model) tea.Cmd { m.setTheme("light"); return nil }},
 		{ID: "theme-dark", Title: "colours for a dark terminal", Run: func(m *Model) tea.Cmd { m.setTheme("dark"); return nil }},
+		{ID: "theme-mono", Title: "no colours", Run: func(m *Model) tea.Cmd { m.setTheme("mono"); return nil }},
 		{ID: "theme-auto", Title: "colours by what the terminal says", Run: func(m *Model) tea.Cmd { m.setTheme("auto"); return nil }},
 		{ID: "quit", Keys: []string{"q"}, Title: "close what is open, else quit", Short: "quit", Rank: 50, Run: (*Model).quit},
 	}

@@ -3,8 +3,10 @@ package tui
 // How the user's editor is started: which one, and how it is told the line.
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,14 +16,39 @@ import (
 	"github.com/assetdev/assetdev/internal/child"
 )
 
-// edit opens the source of the asset in the user's editor; one with a window of its own does not take the screen.
+// openData shows the folder of the asset's data in the desktop's file manager, and says where it is.
+func (m *Model) openData() tea.Cmd {
+	key, _ := m.list.key()
+	file := filepath.Join(m.snap.Workspace.Base, filepath.FromSlash(key.String())+".parquet")
+	opener := "xdg-open"
+	if runtime.GOOS == "darwin" {
+		opener = "open"
+	}
+	cmd := child.Editor([]string{opener, filepath.Dir(file)}, m.snap.Workspace.Dir)
+	return tea.Batch(m.say(calm, clean(file)), func() tea.Msg {
+		if err := cmd.Run(); err != nil {
+			return editorMsg{fmt.Errorf("cannot open the folder of %s: %w", file, err)}
+		}
+		return editorMsg{}
+	})
+}
+
+// edit opens the source of the asset, or what keeps its location from loading.
 func (m *Model) edit() tea.Cmd {
 	key, _ := m.list.key()
-	src := m.asset(key).Source
-	argv, window := editorCommand(m.opts.Editor, m.opts.Getenv, m.file(src.File), src.Line)
+	a := m.asset(key)
+	if broken := m.brokenLocation(a.Location); broken != nil && broken.File != "" {
+		return m.editAt(broken.File, broken.Line)
+	}
+	return m.editAt(a.Source.File, a.Source.Line)
+}
+
+// editAt opens a file in the user's editor; one with a window of its own does not take the screen.
+func (m *Model) editAt(file string, ln int) tea.Cmd {
+	argv, window := editorCommand(m.opts.Editor, m.opts.Getenv, m.file(file), ln)
 	cmd := child.Editor(argv, m.snap.Workspace.Dir)
 	if window {
-		return tea.Batch(m.say(calm, "opened "+clean(filepath.Base(src.File))+" in "+clean(filepath.Base(argv[0]))), func() tea.Msg { return editorMsg{cmd.Run()} })
+		return tea.Batch(m.say(calm, "opened "+clean(filepath.Base(file))+" in "+clean(filepath.Base(argv[0]))), func() tea.Msg { return editorMsg{cmd.Run()} })
 	}
 	return tea.ExecProcess(cmd, func(err error) tea.Msg { return editorMsg{err} })
 }
@@ -41,7 +68,9 @@ func editorCommand(setting string, getenv func(string) string, file string, ln i
 	}
 	switch {
 	case getenv("NVIM") != "" && (name == "nvim" || name == "vim" || name == "vi"):
-		return []string{"nvim", "--server", getenv("NVIM"), "--remote-tab", file}, true
+		// Neovim has no +LINE for files that it opens remotely.
+		open := "execute('tabedit +" + strconv.Itoa(max(ln, 1)) + " ' .. fnameescape('" + strings.ReplaceAll(file, "'", "''") + "'))"
+		return []string{"nvim", "--server", getenv("NVIM"), "--remote-expr", open}, true
 	case slices.Contains([]string{"code", "code-insiders", "codium", "cursor", "windsurf"}, name):
 		return append(argv, "-g", place), true
 	case slices.Contains([]string{"subl", "zed", "mate", "idea", "goland", "pycharm"}, name):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -124,6 +125,19 @@ func (f *fake) Source(graph.Key) (file string, lines []string, line int, err err
 		lines = append(lines, fmt.Sprintf("select %d\tfrom stg_orders -- 注文", i))
 	}
 	return "marts/assets/fct_orders.sql", lines, 12, nil
+}
+
+func (f *fake) Why(_ context.Context, key graph.Key) (graph.Status, [][]graph.Reason, error) {
+	chains := f.snap.Freshness.Chains(key)
+	for i, chain := range chains {
+		chains[i] = slices.Clone(chain)
+		for j := range chains[i] {
+			if r := &chains[i][j]; r.Kind == graph.CodeChanged {
+				r.Diff = []string{"-where amount > 0", "+where amount >= 0"}
+			}
+		}
+	}
+	return f.snap.Freshness.Status(key), chains, nil
 }
 
 func (f *fake) Close() error { f.closed = true; return nil }

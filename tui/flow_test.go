@@ -556,7 +556,7 @@ func TestEditor(t *testing.T) {
 		{"", map[string]string{"VISUAL": `"my editor" -x`, "EDITOR": "vi"}, "my editor|-x|/a b.sql", false},
 		{"code --wait", nil, "code|--wait|-g|/a b.sql:12", true},
 		{"hx", nil, "hx|/a b.sql:12", false},
-		{"", map[string]string{"NVIM": "/run/nvim.1", "EDITOR": "nvim"}, "nvim|--server|/run/nvim.1|--remote-tab|/a b.sql", true},
+		{"", map[string]string{"NVIM": "/run/nvim.1", "EDITOR": "nvim"}, "nvim|--server|/run/nvim.1|--remote-expr|execute('tabedit +12 ' .. fnameescape('/a b.sql'))", true},
 		{"", nil, "vi|+12|/a b.sql", false},
 	} {
 		got, window := editorCommand(test.setting, env(test.env), "/a b.sql", 12)

@@ -24,14 +24,15 @@ const (
 type Shape struct {
 	Focus Pane
 	Zoom  bool
-	Rows  int // rows of the list when nothing is filtered
-	Run   int // lines the run pane would like, 0 without a run
+	Rows  int  // rows of the list when nothing is filtered
+	Run   int  // lines the run pane would like, 0 without a run
+	Over  bool // the run has ended well: one line tells all of it, where others need the room
 }
 
 // Rects are the places of everything. Those of panes that are not shown are empty. Together they cover the screen.
 type Rects struct {
 	Header, Footer Rect
-	Status         Rect // one line about the run where there is no room for its pane
+	Status         Rect // one line about the run where there is no room for its pane, or it has ended well
 	Panes          [paneCount]Rect
 	Bare           bool // the one pane that is shown has no borders at its sides
 	TooSmall       bool // nothing but a message
@@ -42,6 +43,7 @@ const (
 	minWidth, minHeight = 40, 12
 	wideWidth           = 140 // panes side by side
 	runHeight           = 20  // below: one line instead of the run pane
+	roomyHeight         = 24  // of what the list leaves: a run that has ended well keeps its pane
 	detailHeight        = 16  // below: no detail beside the list
 )
 
@@ -81,8 +83,13 @@ func Layout(w, h int, s Shape) Rects {
 // below divides what the list leaves between detail and run.
 func (r *Rects) below(rest Rect, h int, s Shape) {
 	run := 0
-	if s.Run > 0 && h >= runHeight {
-		run = max(5, min(s.Run+2, rest.H*2/5))
+	switch {
+	case s.Run == 0 || h < runHeight:
+	case s.Over && s.Focus != PaneRun && rest.H < roomyHeight:
+		rest.H--
+		r.Status = Rect{rest.X, rest.Y + rest.H, rest.W, 1}
+	default:
+		run = max(min(5, s.Run+2), min(s.Run+2, rest.H*2/5))
 		run = min(run, rest.H-5)
 	}
 	r.Panes[PaneDetail] = Rect{rest.X, rest.Y, rest.W, rest.H - run}

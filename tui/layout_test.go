@@ -70,6 +70,20 @@ RRRRRRRRRRRRRRRRRRRR
 RRRRRRRRRRRRRRRRRRRR
 ffffffffffffffffffff
 `},
+		{"80x24 with a run that has ended well", 80, 24, Shape{Rows: 100, Run: 9, Over: true}, `
+hhhhhhhhhhhhhhhhhhhh
+AAAAAAAAAAAAAAAAAAAA
+AAAAAAAAAAAAAAAAAAAA
+AAAAAAAAAAAAAAAAAAAA
+AAAAAAAAAAAAAAAAAAAA
+AAAAAAAAAAAAAAAAAAAA
+DDDDDDDDDDDDDDDDDDDD
+DDDDDDDDDDDDDDDDDDDD
+DDDDDDDDDDDDDDDDDDDD
+DDDDDDDDDDDDDDDDDDDD
+DDDDDDDDDDDDDDDDDDDD
+ffffffffffffffffffff
+`},
 		{"few assets leave more to the detail", 80, 24, Shape{Rows: 4}, `
 hhhhhhhhhhhhhhhhhhhh
 AAAAAAAAAAAAAAAAAAAA
@@ -155,6 +169,7 @@ func TestLayoutCovers(t *testing.T) {
 		s := Shape{
 			Focus: Pane(rapid.IntRange(0, int(paneCount)-1).Draw(t, "focus")), Zoom: rapid.Bool().Draw(t, "zoom"),
 			Rows: rapid.IntRange(0, 2000).Draw(t, "rows"), Run: rapid.SampledFrom([]int{0, 0, 2, 5, 900}).Draw(t, "run"),
+			Over: rapid.Bool().Draw(t, "over"),
 		}
 		r := Layout(w, h, s)
 		if r.TooSmall != (w < minWidth || h < minHeight) {

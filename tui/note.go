@@ -26,7 +26,14 @@ type note struct {
 	text   string
 	mood   mood
 	number int
+	at     time.Time
 }
+
+// noteStays is how long a note is shown that is no bad news.
+const noteStays = 8 * time.Second
+
+// saidKept is how many notes can be read again.
+const saidKept = 50
 
 func (n note) style(th *Theme) Style {
 	switch n.mood {
@@ -41,9 +48,11 @@ func (n note) style(th *Theme) Style {
 
 // say shows a note until the next one, or until it has been there long enough to be read. Text must be clean.
 func (m *Model) say(mood mood, text string) tea.Cmd {
-	m.note = note{text: text, mood: mood, number: m.note.number + 1}
+	m.note = note{text: text, mood: mood, number: m.note.number + 1, at: m.opts.Now()}
+	m.said = append(m.said, m.note)
+	m.said = m.said[max(0, len(m.said)-saidKept):]
 	m.dirty = true
-	stay := 8 * time.Second
+	stay := noteStays
 	if mood == bad {
 		stay = 20 * time.Second
 	}

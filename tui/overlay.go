@@ -156,7 +156,7 @@ func (o *question) size(m *Model) (w, h int) {
 func (o *question) draw(m *Model, w, h int) (title string, lines []string, foot string) {
 	head := planHead(o.q.Plan, o.q.TotalMS)
 	if len(o.q.Why) > 0 {
-		head += "; it asks because: " + cleanList(o.q.Why)
+		head += ". Not started at once: " + cleanList(o.q.Why)
 	}
 	s := &sheet{th: m.th, w: w}
 	s.text("", head)

@@ -413,7 +413,7 @@ func commandLine(m *Model, text string) *item {
 	case "filter", "list", "status":
 		it.run, it.note = func(m *Model) tea.Cmd { m.focus = PaneAssets; m.setFilter(rest); return nil }, "filter the list"
 	case "theme":
-		it.run, it.note = func(m *Model) tea.Cmd { m.setTheme(rest); return nil }, "light, dark or auto"
+		it.run, it.note = func(m *Model) tea.Cmd { m.setTheme(rest); return nil }, "light, dark, mono or auto"
 	default:
 		return nil
 	}

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	tea "github.com/charmbracelet/bubbletea"
+
 	"github.com/assetdev/assetdev/engine/event"
 	"github.com/assetdev/assetdev/graph"
 )
@@ -97,6 +99,12 @@ func (s *sheet) text(st Style, text string) {
 	}
 }
 
+func (s *sheet) indented(st Style, text string) {
+	for _, l := range wrap(text, s.w-2) {
+		s.lines = append(s.lines, s.th.line(s.w).put("", "  ").put(st, l).end())
+	}
+}
+
 const fieldWidth = 13
 
 func (s *sheet) field(name, value string) {
@@ -172,6 +180,14 @@ func (m *Model) aboutHead(s *sheet, key graph.Key, a graph.Asset) {
 		s.lines = append(s.lines, l.end())
 	} else if m.snap.Graph != nil && m.snap.Graph.IsExternal(key) {
 		s.text(th.Dim, "no code location of this workspace defines it")
+	}
+	if broken := m.brokenLocation(a.Location); broken != nil && a.Location != "" {
+		s.text(th.Bad, th.glyph("failed")+" "+clean(a.Location)+" does not load: "+clean(firstLine(broken.Message)))
+		if broken.File != "" {
+			at, n := m.placeText(broken.File, broken.Line, s.w-2)
+			hint := "  " + keyName(m.keys.first("edit")) + " opens it, " + keyName(m.keys.first("problems")) + " shows all of it"
+			s.lines = append(s.lines, th.line(s.w).put("", "  ").raw(at, n).put(th.Dim, hint).end())
+		}
 	}
 	st := m.status(key)
 	l := th.line(s.w).put(th.style(st.word), m.glyphOf(st.word)+" "+st.word)
@@ -286,6 +302,72 @@ func (m *Model) aboutColumns(s *sheet, a graph.Asset, state *assetState) {
 // maxChains bounds what Why shows: an asset may be stale for thousands of reasons.
 const maxChains = 50
 
+// A whyPane holds the chains of one asset with what changed in its code, which a Cmd fetched.
+type whyPane struct {
+	key    graph.Key
+	fresh  *graph.Freshness // that was asked about
+	chains [][]graph.Reason
+}
+
+type whyMsg struct {
+	key    graph.Key
+	fresh  *graph.Freshness
+	chains [][]graph.Reason
+	err    error
+}
+
+func (m *Model) loadWhy(key graph.Key) tea.Cmd {
+	p, fresh := &m.because, m.snap.Freshness
+	if p.key == key && p.fresh == fresh {
+		return nil
+	}
+	if p.key != key {
+		p.chains = nil
+	}
+	p.key, p.fresh = key, fresh
+	front, ctx := m.front, m.ctx
+	return func() tea.Msg {
+		_, chains, err := front.Why(ctx, key)
+		return whyMsg{key, fresh, chains, err}
+	}
+}
+
+func (m *Model) gotWhy(msg whyMsg) {
+	if p := &m.because; p.key == msg.key && p.fresh == msg.fresh && msg.err == nil {
+		p.chains = msg.chains
+	}
+}
+
+// chains are the reasons as the snapshot has them, with the differences that were fetched.
+func (m *Model) chains(key graph.Key) [][]graph.Reason {
+	chains := m.snap.Freshness.Chains(key)
+	if m.because.key != key {
+		return chains
+	}
+	type place struct {
+		asset        graph.Key
+		symbol, text string
+	}
+	diffs := map[place][]string{}
+	for _, chain := range m.because.chains {
+		for _, r := range chain {
+			if len(r.Diff) > 0 {
+				diffs[place{r.Asset, r.Symbol, r.Text}] = r.Diff
+			}
+		}
+	}
+	out := make([][]graph.Reason, len(chains))
+	for i, chain := range chains {
+		out[i] = slices.Clone(chain)
+		for j := range out[i] {
+			if r := &out[i][j]; r.Diff == nil {
+				r.Diff = diffs[place{r.Asset, r.Symbol, r.Text}]
+			}
+		}
+	}
+	return out
+}
+
 // whyLines shows every chain from the asset to what changed.
 func (m *Model) whyLines(key graph.Key, w int) []string {
 	th := m.th
@@ -298,7 +380,7 @@ func (m *Model) whyLines(key graph.Key, w int) []string {
 			s.text(th.Bad, th.glyph("failed")+" the last run failed: "+clean(state.Stored.Last.Error))
 		}
 	}
-	chains := m.snap.Freshness.Chains(key)
+	chains := m.chains(key)
 	for i, chain := range chains {
 		if i == maxChains {
 			s.blank()

@@ -97,7 +97,9 @@ func (m *Model) loadPreview(key graph.Key) tea.Cmd {
 	if !ok {
 		return nil
 	}
-	p.drop()
+	if p.cancel != nil {
+		p.cancel()
+	}
 	p.asked++
 	p.busy = true
 	ctx, cancel := context.WithCancel(m.ctx)

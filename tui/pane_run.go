@@ -38,6 +38,12 @@ func (m *Model) runLinesWanted() int {
 	return 0
 }
 
+// runOver reports whether the run has ended and left nothing to look after.
+func (m *Model) runOver() bool {
+	r := m.shownRun()
+	return r != nil && r.State == event.Succeeded
+}
+
 func (m *Model) runTitle() label {
 	r := m.shownRun()
 	if r == nil {
@@ -117,7 +123,7 @@ func (m *Model) runStatus(w int) string {
 	if r == nil {
 		return space(w)
 	}
-	return m.gaugeLine(r, w)
+	return m.th.line(w).put("", " ").raw(m.gaugeLine(r, w-2), w-2).end()
 }
 
 func (m *Model) gaugeLine(r *engine.Run, w int) string {

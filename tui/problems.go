@@ -1,16 +1,29 @@
 package tui
 
-// The state of the code locations, and everything that is wrong with the workspace, in a box.
+// What there is to know about the workspace as a whole, in a box: its code locations and what is wrong with them, findings about
+// the definitions, and what the footer said lately, in full. Places in files can be opened in the editor from here.
 
 import (
 	"fmt"
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"github.com/assetdev/assetdev/engine/event"
 	"github.com/assetdev/assetdev/internal/diag"
 )
 
-type problems struct{ top, total, height int }
+type problems struct {
+	top, total, height int
+	places             []place
+	at                 int // of the places, the one that e opens
+}
+
+// A place is a line of a file, and the line of the box that names it.
+type place struct {
+	file string
+	line int
+	row  int
+}
 
 // problemCount is the number of broken locations and of findings about the definitions.
 func (m *Model) problemCount() int {
@@ -23,10 +36,29 @@ func (m *Model) problemCount() int {
 	return n
 }
 
+// brokenLocation returns the error of a location that does not load, nil when it loads.
+func (m *Model) brokenLocation(name string) *event.Error {
+	for _, l := range m.snap.Locations {
+		if l.Name == name && l.State == "broken" {
+			return l.Error
+		}
+	}
+	return nil
+}
+
 func (o *problems) key(m *Model, key string) tea.Cmd {
 	switch key {
-	case "esc", "q", "enter", "!":
+	case "esc", "q", "!":
 		m.overlay = nil
+	case "e", "enter":
+		if o.at < len(o.places) {
+			m.overlay = nil
+			return m.editAt(o.places[o.at].file, o.places[o.at].line)
+		}
+	case "n", "tab":
+		o.goTo(o.at + 1)
+	case "N", "shift+tab":
+		o.goTo(o.at - 1)
 	case "j", "down":
 		o.top++
 	case "k", "up":
@@ -44,6 +76,16 @@ func (o *problems) key(m *Model, key string) tea.Cmd {
 	return nil
 }
 
+// goTo chooses a place and brings it onto the screen.
+func (o *problems) goTo(i int) {
+	if len(o.places) == 0 {
+		return
+	}
+	o.at = (i + len(o.places)) % len(o.places)
+	row := o.places[o.at].row
+	o.top = max(min(o.top, row-1), row-o.height+2)
+}
+
 func (o *problems) paste(*Model, string) tea.Cmd { return nil }
 
 func (o *problems) size(m *Model) (w, h int) {
@@ -54,6 +96,7 @@ func (o *problems) size(m *Model) (w, h int) {
 func (o *problems) text(m *Model, w int) []string {
 	th := m.th
 	s := &sheet{th: th, w: w}
+	o.places = o.places[:0]
 	for _, l := range m.snap.Locations {
 		word, st := "fresh", th.Good
 		switch l.State {
@@ -67,31 +110,52 @@ func (o *problems) text(m *Model, w int) []string {
 			out.put(th.Dim, "  "+shortDuration(l.LoadMS))
 		}
 		s.lines = append(s.lines, out.put(th.Dim, "  "+clean(l.Version)).end())
-		if l.LastGood {
-			s.text(th.Dim, "  its assets are those of an earlier load")
+		if l.LastGood && l.State == "broken" {
+			s.indented(th.Dim, "its assets are those of an earlier load")
 		}
 		if l.Note != "" {
-			s.text(th.Dim, "  "+clean(l.Note))
+			s.indented(th.Dim, clean(l.Note))
 		}
 		if l.Error == nil {
 			continue
 		}
-		for _, part := range wrap(cleanText(l.Error.Message), w-2) {
-			s.lines = append(s.lines, th.line(w).put("", "  "+part).end())
-		}
-		if l.Error.File != "" {
-			at, n := m.placeText(l.Error.File, l.Error.Line, w-2)
-			s.lines = append(s.lines, th.line(w).put("", "  ").raw(at, n).end())
-		}
+		s.indented(th.Bad, cleanText(l.Error.Message))
+		o.place(m, s, l.Error.File, l.Error.Line)
 		if l.Error.Trace != "" {
 			for _, part := range cutLines(cleanText(l.Error.Trace)) {
-				s.lines = append(s.lines, th.line(w).put(th.Dim, "  "+part).end())
+				s.indented(th.Dim, part)
 			}
 		}
 	}
 	o.findings(m, s, "Problems", th.Bad, m.snap.Problems)
 	o.findings(m, s, "Notices", th.Dim, m.snap.Notices)
+	s.blank()
+	s.text(th.Bold, "Workspace")
+	s.field("file", clean(m.snap.Workspace.File))
+	s.field("storage", clean(m.snap.Workspace.Storage))
+	if len(m.said) > 0 {
+		s.blank()
+		s.text(th.Bold, "Messages, newest first")
+		for i := len(m.said) - 1; i >= 0; i-- {
+			s.field(m.said[i].at.Format("15:04:05"), m.said[i].text)
+		}
+	}
+	o.at = max(0, min(o.at, len(o.places)-1))
 	return s.lines
+}
+
+// place names a line of a file, with the cursor when it is the one that e opens.
+func (o *problems) place(m *Model, s *sheet, file string, ln int) {
+	if file == "" {
+		return
+	}
+	sign := "  "
+	if len(o.places) == o.at {
+		sign = m.th.G.Cursor + " "
+	}
+	at, n := m.placeText(file, ln, s.w-4)
+	s.lines = append(s.lines, m.th.line(s.w).put(m.th.Key, sign).raw(at, n).end())
+	o.places = append(o.places, place{file: file, line: ln, row: len(s.lines) - 1})
 }
 
 func (o *problems) findings(m *Model, s *sheet, title string, st Style, list []*diag.Error) {
@@ -102,14 +166,9 @@ func (o *problems) findings(m *Model, s *sheet, title string, st Style, list []*
 	s.text(m.th.Bold, title)
 	for _, e := range list {
 		s.text(st, clean(e.What))
-		if e.Pos.File != "" {
-			at, n := m.placeText(e.Pos.File, e.Pos.Line, s.w-2)
-			s.lines = append(s.lines, m.th.line(s.w).put("", "  ").raw(at, n).end())
-		}
+		o.place(m, s, e.Pos.File, e.Pos.Line)
 		if e.Hint != "" {
-			for _, part := range wrap("hint: "+cleanText(e.Hint), s.w-2) {
-				s.lines = append(s.lines, m.th.line(s.w).put("", "  ").put(m.th.Dim, part).end())
-			}
+			s.indented(m.th.Dim, "hint: "+cleanText(e.Hint))
 		}
 	}
 }
@@ -119,8 +178,15 @@ func (o *problems) draw(m *Model, w, h int) (title string, lines []string, foot 
 	o.total, o.height = len(lines), h
 	o.top = max(0, min(o.top, o.total-h))
 	foot = "esc close"
+	switch len(o.places) {
+	case 0:
+	case 1:
+		foot = "e edit   " + foot
+	default:
+		foot = "e edit   n next place   " + foot
+	}
 	if o.total > h {
 		foot += fmt.Sprintf("   j k %d of %d", min(o.total, o.top+h), o.total)
 	}
-	return "Code locations", lines[o.top:], foot
+	return "Code locations, problems and messages", lines[o.top:], foot
 }

@@ -38,7 +38,7 @@ type Options struct {
 	In, Out   *os.File          // the terminal
 	ASCII     bool              // --ascii; also set when the environment cannot show the glyphs
 	NoColor   bool              // --no-color; also set by NO_COLOR
-	Theme     string            // auto, light or dark; "" is auto
+	Theme     string            // auto, light, dark or mono; "" is auto
 	Mouse     bool              // take mouse events from the start; ctrl+t switches
 	Keys      map[string]string // personal keys: action ID to keys, several with spaces between them
 	Editor    string            // personal setting; "" is $VISUAL, $EDITOR, vi
@@ -109,7 +109,7 @@ type Model struct {
 	keys   keymap
 
 	th    *Theme
-	theme string // auto, light or dark
+	theme string // auto, light, dark or mono
 	dark  bool
 	ask   bool // the terminal is asked for its background once it runs
 	told  chan bool
@@ -124,15 +124,16 @@ type Model struct {
 	dirty  bool
 	frames int // drawn so far
 
-	snap  *engine.Snapshot
-	list  listPane
-	tab   tab
-	texts [tabCount]textPane
-	code  codePane
-	rows  previewPane
-	logs  logPane
-	past  historyPane
-	run   runPane
+	snap    *engine.Snapshot
+	list    listPane
+	tab     tab
+	texts   [tabCount]textPane
+	because whyPane
+	code    codePane
+	rows    previewPane
+	logs    logPane
+	past    historyPane
+	run     runPane
 
 	overlay   overlay
 	prompt    *prompt
@@ -140,6 +141,8 @@ type Model struct {
 	markFrom  int
 	visited   []graph.Key
 	note      note
+	said      []note // the newest last
+	last      look   // before the newest change of it, for the key that goes back to it
 	spin      int
 	ticking   bool
 	waiting   bool   // quit when the run has ended
@@ -194,13 +197,14 @@ func New(ctx context.Context, front engine.Front, o Options) (*Model, error) {
 	return m, nil
 }
 
-// setTheme takes auto, light or dark; anything else is auto.
+// setTheme takes auto, light, dark or mono; anything else is auto.
 func (m *Model) setTheme(name string) {
 	switch name {
 	case "light":
 		m.dark = false
 	case "dark":
 		m.dark = true
+	case "mono":
 	default:
 		name = "auto"
 		if !m.ask || m.th == nil {
@@ -208,7 +212,7 @@ func (m *Model) setTheme(name string) {
 		}
 	}
 	m.theme, m.dirty = name, true
-	m.th = newTheme(m.dark, m.caps.Color && !m.opts.NoColor, m.opts.ASCII || !m.caps.Unicode)
+	m.th = newTheme(m.dark, m.caps.Color && !m.opts.NoColor && name != "mono", m.opts.ASCII || !m.caps.Unicode)
 }
 
 func (m *Model) askTheme() bool {

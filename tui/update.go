@@ -66,6 +66,9 @@ func (m *Model) Update(msg tea.Msg) (_ tea.Model, cmd tea.Cmd) {
 		m.dirty = m.dirty || len(msg.lines) > 0 || msg.err != nil || m.logs.done
 	case pullMsg:
 		m.logs.due = false
+	case whyMsg:
+		m.gotWhy(msg)
+		m.dirty = true
 	case sourceMsg:
 		m.gotSource(msg)
 		m.dirty = true
@@ -96,7 +99,7 @@ func (m *Model) Update(msg tea.Msg) (_ tea.Model, cmd tea.Cmd) {
 		}
 	case editorMsg:
 		if m.dirty = true; msg.err != nil {
-			cmd = m.say(bad, "editor: "+clean(msg.err.Error()))
+			cmd = m.say(bad, clean(msg.err.Error()))
 		}
 	}
 	if m.quitReady() {
@@ -168,7 +171,9 @@ func (m *Model) load() tea.Cmd {
 		return m.loadCode(key)
 	case tabHistory:
 		return m.loadHistory(key)
-	case tabAbout, tabWhy, tabCount:
+	case tabWhy:
+		return m.loadWhy(key)
+	case tabAbout, tabCount:
 	}
 	return nil
 }
@@ -297,7 +302,28 @@ func (m *Model) press(key string) tea.Cmd {
 	case m.prompt != nil:
 		return m.prompt.key(m, key)
 	}
-	return m.perform(m.action(key))
+	a, before := m.action(key), m.look()
+	cmd := m.perform(a)
+	if after := m.look(); after != before {
+		m.last = before
+	}
+	return cmd
+}
+
+// A look is what part of the workspace the screen shows, apart from the asset.
+type look struct {
+	pane  Pane
+	tab   tab
+	zoom  bool
+	valid bool
+}
+
+func (m *Model) look() look { return look{m.focus, m.tab, m.zoom, true} }
+
+// lastLook goes back to the look before the newest change of it.
+func (m *Model) lastLook() tea.Cmd {
+	m.focus, m.tab, m.zoom = m.last.pane, m.last.tab, m.last.zoom
+	return nil
 }
 
 // perform runs an action, or says why it does nothing now.

@@ -31,7 +31,7 @@ func (m *Model) Frames() int { return m.frames }
 
 // place computes where everything stands.
 func (m *Model) place() {
-	m.rects = Layout(m.w, m.h, Shape{Focus: m.focus, Zoom: m.zoom, Rows: m.list.total, Run: m.runLinesWanted()})
+	m.rects = Layout(m.w, m.h, Shape{Focus: m.focus, Zoom: m.zoom, Rows: m.list.total, Run: m.runLinesWanted(), Over: m.runOver()})
 }
 
 func (m *Model) draw() []string {
@@ -52,7 +52,7 @@ func (m *Model) draw() []string {
 		}
 	}
 	if !m.rects.Status.empty() {
-		put(m.rects.Status, []string{m.runStatus(m.w)})
+		put(m.rects.Status, []string{m.runStatus(m.rects.Status.W)})
 	}
 	put(m.rects.Footer, []string{m.footer(m.w)})
 	out := make([]string, m.h)
@@ -189,8 +189,6 @@ type part struct {
 	gap  int
 }
 
-const storageRank = 7
-
 func (m *Model) header(w int) string {
 	s := m.snap
 	var counts, plainCounts strings.Builder
@@ -237,7 +235,7 @@ func (m *Model) header(w int) string {
 		{4, m.plainLabel(m.th.Dim, locations+" "+plural(m.list.total, "asset")), 3},
 		{1, label{plainCounts.String(), counts.String()}, 3},
 		{3, m.plainLabel(autoStyle, auto), 3},
-		{storageRank, m.plainLabel(m.th.Dim, clip(clean(s.Workspace.Storage), 60, m.th.G.Ellipsis)), 3},
+		{7, m.plainLabel(m.th.Dim, clean(s.Workspace.Storage)), 3},
 		{6, m.plainLabel(m.th.Dim, m.opts.Now().Format("15:04")), 3},
 	}
 	if broken > 0 {
@@ -253,18 +251,14 @@ func (m *Model) header(w int) string {
 		parts = append(parts, part{5, m.plainLabel(m.th.Warn, "shared"), 2})
 	}
 	if m.mouse {
-		parts = append(parts, part{8, m.plainLabel(m.th.Dim, "mouse"), 3})
+		parts = append(parts, part{5, m.plainLabel(m.th.Dim, "mouse: "+keyName(m.keys.first("mouse"))+" frees it"), 3})
 	}
-	// Parts take room by rank; the storage takes what is left of it, when that is enough to say something.
+	// Parts take room by rank, whole or not at all.
 	room, shown := w-1, make([]bool, len(parts))
 	for rank := range 9 {
 		for i := range parts {
 			p := &parts[i]
 			n := p.gap + cells(p.text.text)
-			if p.rank == storageRank && n > room && room >= 20 {
-				p.text = m.plainLabel(m.th.Dim, clip(p.text.text, room-p.gap, m.th.G.Ellipsis))
-				n = p.gap + cells(p.text.text)
-			}
 			if p.rank == rank && p.text.text != "" && n <= room {
 				shown[i] = true
 				room -= n
@@ -346,7 +340,10 @@ func (m *Model) footer(w int) string {
 	note, noteStyle := m.note.text, m.note.style(m.th)
 	room := w - 1
 	if note != "" {
-		note = clip(note, max(w-14, w/2), m.th.G.Ellipsis)
+		if most := max(w-14, w/2); cells(note) > most {
+			more := "  " + keyName(m.keys.first("problems")) + " all of it"
+			note = clip(note, most-cells(more), m.th.G.Ellipsis) + more
+		}
 		room = w - cells(note) - 3
 	}
 	l.put("", " ")

@@ -399,7 +399,7 @@ func TestPersonal(t *testing.T) {
 	}{
 		{"", defaults, ""},
 		{"theme: light\nmouse: true\nkeys: {materialize: M, quit: ctrl+q}\neditor: vim\nselect: group:mine\n", Personal{
-			Theme: "light", Keys: map[string]string{"materialize": "M", "quit": "ctrl+q"}, Editor: "vim", Select: "group:mine",
+			Theme: "light", Mouse: true, Keys: map[string]string{"materialize": "M", "quit": "ctrl+q"}, Editor: "vim", Select: "group:mine",
 		}, ""},
 		{"theme: drak\n", defaults, "FILE:1:8: unknown theme \"drak\"\nhint: did you mean dark? allowed here: auto, dark, light, mono"},
 		{"thme: dark\n", defaults, "FILE:1:1: unknown key \"thme\"\nhint: did you mean theme? allowed here: editor, keys, mouse, select, theme"},
