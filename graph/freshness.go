@@ -420,7 +420,7 @@ func (f *Freshness) explainParts(n *node, now, then []Part, reasons *[]Reason) b
 			then = then[1:]
 		default:
 			if now[0].Hash != then[0].Hash {
-				note(now[0], "changed")
+				note(now[0], "changed"+fromTo(then[0], now[0]))
 			}
 			now, then = now[1:], then[1:]
 		}
@@ -441,7 +441,10 @@ func (f *Freshness) explainParts(n *node, now, then []Part, reasons *[]Reason) b
 			r.Text = "the file " + x.part.Symbol + " " + x.how
 		case PartEnvironment:
 			r.Kind = EnvironmentChanged
-			r.Text = x.part.Symbol + " " + x.how + " in its environment"
+			r.Text = x.part.Symbol + " " + x.how
+			if x.how == "changed" {
+				r.Text += " in its environment"
+			}
 		}
 		if x.part.File != "" && x.part.File != x.part.Symbol && x.how != "is gone" {
 			r.Text += " at " + x.part.File
@@ -455,6 +458,20 @@ func (f *Freshness) explainParts(n *node, now, then []Part, reasons *[]Reason) b
 		*reasons = append(*reasons, r)
 	}
 	return some
+}
+
+// fromTo says how a library or a tool changed. The hashes of these begin with a version for people; that of a variable is
+// nothing but a hash and is not shown.
+func fromTo(then, now Part) string {
+	before, _, ok := strings.Cut(then.Hash, " ")
+	after, _, okNow := strings.Cut(now.Hash, " ")
+	if now.Kind != PartEnvironment || !ok || !okNow {
+		return ""
+	}
+	if before == after {
+		return fmt.Sprintf(" from %q to %q", then.Hash, now.Hash)
+	}
+	return fmt.Sprintf(" from %s to %s", before, after)
 }
 
 func detail(text string) string {
