@@ -442,7 +442,7 @@ func (f *Freshness) explainParts(n *node, now, then []Part, reasons *[]Reason) b
 		case PartEnvironment:
 			r.Kind = EnvironmentChanged
 			r.Text = x.part.Symbol + " " + x.how
-			if x.how == "changed" {
+			if !strings.HasPrefix(x.how, "changed from") {
 				r.Text += " in its environment"
 			}
 		}
