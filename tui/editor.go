@@ -50,6 +50,9 @@ func (m *Model) editAt(file string, ln int) tea.Cmd {
 	if window {
 		return tea.Batch(m.say(calm, "opened "+clean(filepath.Base(file))+" in "+clean(filepath.Base(argv[0]))), func() tea.Msg { return editorMsg{cmd.Run()} })
 	}
+	if m.opts.In != nil { // the terminal itself: of a reader, os/exec makes a pipe
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = m.opts.In, m.opts.Out, m.opts.Out
+	}
 	return tea.ExecProcess(cmd, func(err error) tea.Msg { return editorMsg{err} })
 }
 

@@ -181,14 +181,7 @@ func (m *Model) aboutHead(s *sheet, key graph.Key, a graph.Asset) {
 	} else if m.snap.Graph != nil && m.snap.Graph.IsExternal(key) {
 		s.text(th.Dim, "no code location of this workspace defines it")
 	}
-	if broken := m.brokenLocation(a.Location); broken != nil && a.Location != "" {
-		s.text(th.Bad, th.glyph("failed")+" "+clean(a.Location)+" does not load: "+clean(firstLine(broken.Message)))
-		if broken.File != "" {
-			at, n := m.placeText(broken.File, broken.Line, s.w-2)
-			hint := "  " + keyName(m.keys.first("edit")) + " opens it, " + keyName(m.keys.first("problems")) + " shows all of it"
-			s.lines = append(s.lines, th.line(s.w).put("", "  ").raw(at, n).put(th.Dim, hint).end())
-		}
-	}
+	m.brokenHead(s, a.Location)
 	st := m.status(key)
 	l := th.line(s.w).put(th.style(st.word), m.glyphOf(st.word)+" "+st.word)
 	if reasons := m.reasons(key); len(reasons) > 0 {
@@ -215,6 +208,20 @@ func (m *Model) aboutHead(s *sheet, key graph.Key, a graph.Asset) {
 		}
 		m.neighbours(s, "up", g.Upstreams(key))
 		m.neighbours(s, "down", g.Downstreams(key))
+	}
+}
+
+// brokenHead says what keeps the asset's location from loading.
+func (m *Model) brokenHead(s *sheet, location string) {
+	broken, th := m.brokenLocation(location), m.th
+	if broken == nil {
+		return
+	}
+	s.text(th.Bad, th.glyph("failed")+" "+clean(location)+" does not load: "+clean(firstLine(broken.Message)))
+	if broken.File != "" {
+		at, n := m.placeText(broken.File, broken.Line, s.w-2)
+		hint := "  " + keyName(m.keys.first("edit")) + " opens it, " + keyName(m.keys.first("problems")) + " shows all of it"
+		s.lines = append(s.lines, th.line(s.w).put("", "  ").raw(at, n).put(th.Dim, hint).end())
 	}
 }
 
@@ -372,6 +379,7 @@ func (m *Model) chains(key graph.Key) [][]graph.Reason {
 func (m *Model) whyLines(key graph.Key, w int) []string {
 	th := m.th
 	s := &sheet{th: th, w: w}
+	m.brokenHead(s, m.asset(key).Location)
 	st := m.status(key)
 	word := m.snap.Freshness.Status(key).String()
 	s.lines = append(s.lines, th.line(w).put(th.style(word), th.glyph(word)+" "+word).put("", "  ").put(th.Dim, whyWords(word)).end())
@@ -412,7 +420,7 @@ func (m *Model) reason(s *sheet, depth int, r graph.Reason) {
 		}
 		s.lines = append(s.lines, l.end())
 	}
-	if r.File != "" {
+	if r.File != "" && !strings.Contains(r.Text, r.File+":"+strconv.Itoa(r.Line)) { // else it stands there already
 		l := th.line(s.w).put("", space(indent+cells(lead)+1))
 		styled, n := m.placeText(r.File, r.Line, s.w-l.n)
 		l.raw(styled, n)
@@ -421,7 +429,7 @@ func (m *Model) reason(s *sheet, depth int, r graph.Reason) {
 		}
 		s.lines = append(s.lines, l.end())
 	}
-	for _, d := range r.Diff {
+	for _, d := range outdent(r.Diff) {
 		st := th.Dim
 		if strings.HasPrefix(d, "-") {
 			st = th.Bad
@@ -430,6 +438,28 @@ func (m *Model) reason(s *sheet, depth int, r graph.Reason) {
 		}
 		s.lines = append(s.lines, th.line(s.w).put("", space(indent+cells(lead)+1)).put(st, strings.TrimRight(cleanText(strings.ReplaceAll(d, "\n", " ")), " ")).end())
 	}
+}
+
+// outdent takes the tabs away that all lines of a difference begin with, behind their sign.
+func outdent(diff []string) []string {
+	least := -1
+	for _, d := range diff {
+		if text := strings.TrimLeft(d, "+-"); strings.TrimSpace(text) != "" {
+			if tabs := len(text) - len(strings.TrimLeft(text, "\t")); least < 0 || tabs < least {
+				least = tabs
+			}
+		}
+	}
+	if least <= 0 {
+		return diff
+	}
+	out := slices.Clone(diff)
+	for i, d := range out {
+		if len(d) > least && strings.TrimLeft(d[1:1+least], "\t") == "" {
+			out[i] = d[:1] + d[1+least:]
+		}
+	}
+	return out
 }
 
 func whyWords(word string) string {

@@ -114,7 +114,7 @@ func (o *problems) text(m *Model, w int) []string {
 			s.indented(th.Dim, "its assets are those of an earlier load")
 		}
 		if l.Note != "" {
-			s.indented(th.Dim, clean(l.Note))
+			s.indented(th.Dim, "its paths are "+clean(l.Note))
 		}
 		if l.Error == nil {
 			continue

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -92,6 +93,17 @@ func TestLastView(t *testing.T) {
 	d.Press("-")
 	if m.focus != PaneAssets {
 		t.Errorf("got pane %v, want the assets", m.focus)
+	}
+}
+
+func TestOutdent(t *testing.T) {
+	got := outdent([]string{"-\t\tif a {", "+\t\t\tif b {", "-", "…"})
+	if want := []string{"-\t\tif a {", "+\t\t\tif b {", "-", "…"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	got = outdent([]string{"-\t\tif a {", "+\t\t\tif b {", "-"})
+	if want := []string{"-if a {", "+\tif b {", "-"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -49,7 +49,7 @@ func (m *Model) reasons(key graph.Key) []graph.Reason {
 	return m.snap.Freshness.Reasons(key)
 }
 
-// cause is the strongest reason in one or two words.
+// cause is the strongest reason in a word or two that fit beside the status on a small screen.
 func cause(reasons []graph.Reason) string {
 	if len(reasons) == 0 {
 		return ""
@@ -58,7 +58,7 @@ func cause(reasons []graph.Reason) string {
 	case graph.CodeChanged:
 		return "code"
 	case graph.DependencyAdded, graph.DependencyRemoved:
-		return "dependencies"
+		return "deps"
 	case graph.UpstreamNewData:
 		return "new data"
 	case graph.UpstreamStale, graph.UpstreamMissing:
@@ -66,19 +66,19 @@ func cause(reasons []graph.Reason) string {
 	case graph.SourceChanged:
 		return "file"
 	case graph.EnvironmentChanged:
-		return "environment"
+		return "env"
 	case graph.ChangedOutside:
-		return "changed outside"
+		return "outside"
 	case graph.ChangedDuringRun:
-		return "changed in run"
+		return "in run"
 	case graph.MadeElsewhere:
-		return "made elsewhere"
+		return "foreign"
 	case graph.DataIsMissing:
-		return "data gone"
+		return "gone"
 	case graph.LocationBroken:
-		return "broken location"
+		return "location"
 	case graph.StorageUnreachable:
-		return "no storage"
+		return "storage"
 	case graph.InCycle:
 		return "cycle"
 	case graph.NeverMaterialized, graph.IsOverdue, graph.Forced:

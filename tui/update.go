@@ -205,6 +205,9 @@ func (m *Model) apply(b engine.Batch) tea.Cmd {
 
 func saveText(s *engine.Save) string {
 	text := "saved"
+	if len(s.Paths) > 0 && strings.HasPrefix(s.Text, s.Paths[0]) {
+		return text + " " + clean(s.Text)
+	}
 	if len(s.Paths) > 0 {
 		text += " " + clean(s.Paths[0])
 		if len(s.Paths) > 1 {

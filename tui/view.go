@@ -340,7 +340,11 @@ func (m *Model) footer(w int) string {
 	note, noteStyle := m.note.text, m.note.style(m.th)
 	room := w - 1
 	if note != "" {
-		if most := max(w-14, w/2); cells(note) > most {
+		most := w / 2 // the most useful keys stay
+		if m.note.mood == bad {
+			most = max(w-14, most)
+		}
+		if cells(note) > most {
 			more := "  " + keyName(m.keys.first("problems")) + " all of it"
 			note = clip(note, most-cells(more), m.th.G.Ellipsis) + more
 		}
