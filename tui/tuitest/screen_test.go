@@ -1,0 +1,55 @@
+package tuitest
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestScreen(t *testing.T) {
+	var s Screen
+	var asked string
+	s.Answer = func(q string) { asked += q }
+	s.Resize(6, 3)
+	for _, piece := range []string{"\x1b[?1049", "h\x1b[?25l\x1b[1;31mab\x1b[0m店", "\xe8\x88", "\x97x\r\n", "12345\x1b[2D?\x1b[K\x1b[3;2Hz\x1b]2;title\a\x1b]11;?\x1b\\", "\x1b[1;1H\x1b[C!"} {
+		if _, err := s.Write([]byte(piece)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, want := s.Picture(), "a!店舗\n123?\n z\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if !s.Modes[1049] || s.Modes[25] || s.Title != "title" || asked != "\x1b]11;?" {
+		t.Errorf("got modes %v, title %q, questions %q", s.Modes, s.Title, asked)
+	}
+	if _, err := s.Write([]byte("\x1b[2J")); err != nil || strings.TrimSpace(s.Picture()) != "" {
+		t.Errorf("not erased: %q, %v", s.Picture(), err)
+	}
+}
+
+func TestTerminal(t *testing.T) {
+	term, err := Start(exec.CommandContext(t.Context(), "sh", "-c", `test -t 0 && stty size && read line && echo "got $line" && exit 3`), 30, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = term.Close() }()
+	shows := func(text string) func(string) bool {
+		return func(picture string) bool { return strings.Contains(picture, text) }
+	}
+	if _, err := term.Wait(10*time.Second, shows("5 30")); err != nil {
+		t.Fatal(err)
+	}
+	if err := term.Type("hello\r"); err != nil {
+		t.Fatal(err)
+	}
+	if code, err := term.End(10 * time.Second); err != nil || code != 3 {
+		t.Fatalf("got %d, %v, want 3", code, err)
+	}
+	if _, err := term.Wait(10*time.Second, shows("got hello")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := term.Wait(time.Millisecond, shows("nothing")); err == nil {
+		t.Error("got no error for what is not on the screen")
+	}
+}
