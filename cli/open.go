@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 
 	"github.com/assetdev/assetdev/engine"
 	"github.com/assetdev/assetdev/graph"
@@ -58,6 +59,7 @@ func (a *app) with(o engine.Options, f func(e *engine.Engine, s *engine.Snapshot
 
 // withGraph is with for commands whose answer hangs on what the code says. Without trust they print what is stored, and exit 4.
 func (a *app) withGraph(f func(e *engine.Engine, s *engine.Snapshot) error) error {
+	debug.SetGCPercent(3200) // a command that looks and ends is over before collecting garbage pays: below 128 MB it does not happen
 	return a.with(engine.Options{}, func(e *engine.Engine, s *engine.Snapshot) error {
 		if err := f(e, s); err != nil {
 			return err

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -100,27 +102,49 @@ func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
 // print writes the table with two spaces between columns and no trailing space.
 func (t *table) print(w io.Writer, indent string) {
-	var widths []int
+	var widths, cells []int // of the columns, and of each cell in order
 	for _, row := range t.rows {
 		for i, cell := range row {
 			if i == len(widths) {
 				widths = append(widths, 0)
 			}
-			widths[i] = max(widths[i], ansi.StringWidth(cell))
+			n := width(cell)
+			cells = append(cells, n)
+			widths[i] = max(widths[i], n)
+		}
+	}
+	out := bufio.NewWriterSize(w, 64<<10)
+	defer out.Flush() //nolint:errcheck // as with everything that is printed: who closed stdout does not read
+	var line []byte
+	pad := func(n int) {
+		for range n {
+			line = append(line, ' ')
 		}
 	}
 	for _, row := range t.rows {
-		var line strings.Builder
-		line.WriteString(indent)
+		line = append(line[:0], indent...)
 		for i, cell := range row {
-			pad := strings.Repeat(" ", widths[i]-ansi.StringWidth(cell))
+			missing := widths[i] - cells[0]
+			cells = cells[1:]
 			if i < len(t.right) && t.right[i] {
-				cell, pad = pad, cell
+				pad(missing)
+				missing = 0
 			}
-			line.WriteString(cell + pad + "  ")
+			line = append(line, cell...)
+			pad(missing + 2)
 		}
-		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
+		_, _ = out.Write(append(bytes.TrimRight(line, " "), '\n')) // Flush has the error
 	}
+}
+
+// width returns how many columns of a terminal a cell takes.
+func width(cell string) int {
+	for i := range len(cell) {
+		if cell[i] < ' ' || cell[i] >= 0x7f {
+			return ansi.StringWidth(cell)
+		}
+	}
+	return len(cell)
 }
 
 // safe makes one line of foreign text fit for a terminal.

@@ -439,15 +439,19 @@ func (e *Engine) readStored(ctx context.Context, keys []graph.Key) {
 	}
 	found, err := e.manager.Stored(ctx, keys)
 	e.storageErr = err
+	same := len(e.stored) == 0 && found != nil
+	if same {
+		e.stored = found // the first time, instead of putting each in once more
+	}
 	for _, key := range keys {
 		s, ok := found[key]
 		if err != nil && !ok {
-			s = graph.Stored{Data: graph.DataUnreachable, Text: err.Error()}
+			s, ok = graph.Stored{Data: graph.DataUnreachable, Text: err.Error()}, false
 		}
-		if a, ok := e.remembered[key]; ok {
-			s.Last = a.Last
+		a := e.remembered[key]
+		if s.Last = a.Last; !ok || a.Last != nil || !same {
+			e.stored[key] = s
 		}
-		e.stored[key] = s
 	}
 	e.judged = false
 	e.touch()

@@ -184,6 +184,8 @@ func (m *Manager) learn(ctx context.Context, look *look, keys []graph.Key) map[g
 type look struct {
 	m     *Manager
 	dir   int // descriptor of the base folder, -1 when the storage is none or is not there
+	log   int // of the folder with the logs, or -1
+	data  int // of the folder with the data, or -1
 	err   error
 	asked func() map[graph.Key]bool
 
@@ -192,7 +194,7 @@ type look struct {
 }
 
 func (m *Manager) newLook(keys []graph.Key) *look {
-	l := &look{m: m, dir: -1, folders: map[string][]string{}}
+	l := &look{m: m, dir: -1, log: -1, data: -1, folders: map[string][]string{}}
 	l.asked = sync.OnceValue(func() map[graph.Key]bool {
 		asked := make(map[graph.Key]bool, len(keys))
 		for _, key := range keys {
@@ -207,16 +209,43 @@ func (m *Manager) newLook(keys []graph.Key) *look {
 	switch {
 	case err == nil:
 		l.dir = dir
+		if len(keys) > 1 { // shorter paths cost the kernel less
+			l.log, l.data = openFolder(dir, logFolder), openFolder(dir, dataFolder)
+		}
 	case !errors.Is(err, fs.ErrNotExist):
 		l.err = diag.New("storage", "%s: %w", m.st, err)
 	}
 	return l
 }
 
-func (l *look) close() {
-	if l.dir >= 0 {
-		_ = unix.Close(l.dir) // opened for reading
+// openFolder returns a descriptor of a folder below dir, -1 when there is none.
+func openFolder(dir int, name string) int {
+	fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1
 	}
+	return fd
+}
+
+func (l *look) close() {
+	for _, fd := range []int{l.dir, l.log, l.data} {
+		if fd >= 0 {
+			_ = unix.Close(fd) // opened for reading
+		}
+	}
+}
+
+// below returns the nearest open folder above a name, and the name in it.
+func (l *look) below(name string) (int, string) {
+	if rest, ok := strings.CutPrefix(name, ours+"/"); ok {
+		if in, ok := strings.CutPrefix(rest, "log/"); ok && l.log >= 0 {
+			return l.log, in
+		}
+		if in, ok := strings.CutPrefix(rest, "data/"); ok && l.data >= 0 {
+			return l.data, in
+		}
+	}
+	return l.dir, name
 }
 
 // stamp returns the stamp of a file or folder of the base folder.
@@ -225,7 +254,8 @@ func (l *look) stamp(name string) (stamp, error) {
 		return stamp{}, l.err
 	}
 	var st unix.Stat_t
-	err := unix.Fstatat(l.dir, name, &st, 0)
+	dir, short := l.below(name)
+	err := unix.Fstatat(dir, short, &st, 0)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
 		return stamp{}, nil
 	} else if err != nil {

@@ -14,9 +14,18 @@ import (
 // assets turns what a location's process said, and what its code means, into definitions: the only place where the wire's
 // types become the graph's. What cannot be turned is left out and told as a problem.
 func (l *Loader) assets(name string, said []wire.Asset, versions map[string]location.Version) ([]graph.Asset, []string) {
-	var out []graph.Asset
+	out := make([]graph.Asset, 0, len(said))
 	var problems []string
-	seen := map[graph.Key]bool{}
+	seen := make(map[graph.Key]bool, len(said))
+	files := map[string]string{} // many assets lie in one file
+	relative := func(file string) string {
+		short, known := files[file]
+		if !known {
+			short = l.relative(file)
+			files[file] = short
+		}
+		return short
+	}
 	for _, w := range said {
 		key, err := graph.ParseKey(w.Key)
 		switch {
@@ -36,7 +45,7 @@ func (l *Loader) assets(name string, said []wire.Asset, versions map[string]loca
 			MaxAge:     time.Duration(w.MaxAgeMS) * time.Millisecond,
 			Timeout:    time.Duration(w.TimeoutMS) * time.Millisecond,
 			Executable: true, StoredBy: "assetdev", Outside: w.Outside, Step: w.Step, Unordered: w.Unordered, Retries: w.Retries,
-			Source: graph.Source{File: l.relative(w.File), Line: w.Line, Symbol: w.Symbol},
+			Source: graph.Source{File: relative(w.File), Line: w.Line, Symbol: w.Symbol},
 		}
 		if entry, ok := l.ws.Location(name); ok && entry.ReadOnly {
 			a.Executable, a.Why = false, "its code location is read only"
@@ -63,7 +72,7 @@ func (l *Loader) assets(name string, said []wire.Asset, versions map[string]loca
 				a.Description = v.Doc
 			}
 			if v.Line > 0 {
-				a.Source.File, a.Source.Line = l.relative(v.File), v.Line
+				a.Source.File, a.Source.Line = relative(v.File), v.Line
 			}
 		}
 		out = append(out, a)
