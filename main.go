@@ -26,7 +26,11 @@ func main() {
 
 // screen runs the terminal UI on an opened workspace.
 func screen(ctx context.Context, e *engine.Engine, o cli.ScreenOptions) ([]string, error) {
-	summary, err := tui.Run(ctx, e, tui.Options{
+	return show(ctx, e, o)
+}
+
+func show(ctx context.Context, front engine.Front, o cli.ScreenOptions) ([]string, error) {
+	summary, err := tui.Run(ctx, front, tui.Options{
 		In: os.Stdin, Out: os.Stdout, ASCII: o.ASCII, NoColor: o.NoColor, Mouse: o.Mouse, Theme: o.Theme, Keys: o.Keys, Editor: o.Editor, Version: o.Version,
 		StatePath: filepath.Join(o.StateDir, "screen.json"),
 	})

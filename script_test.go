@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	if code, isRole := child.Dispatch(); isRole {
 		os.Exit(code)
 	}
-	testscript.Main(m, map[string]func(){"assetdev": main})
+	testscript.Main(m, map[string]func(){"assetdev": main, "assetdev-breaks": breaks})
 }
 
 // goEnv are the settings of the go command that scenarios share with whoever runs the tests: compiling the standard library
@@ -86,29 +86,37 @@ func shop(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("shop cannot be negated")
 	}
-	work := ts.Getenv("WORK")
-	for _, name := range []string{"north", "south"} {
-		dir := filepath.Join(work, name)
-		ts.Check(os.MkdirAll(dir, 0o777))
-		_, err := demo.Init(dir, demo.InitOptions{Go: true, SDK: sdkFiles})
-		ts.Check(err)
-		ts.Check(os.Remove(filepath.Join(dir, "workspace.yaml")))
-		entries, err := os.ReadDir(filepath.Join(dir, "assets"))
-		ts.Check(err)
-		for _, e := range entries {
-			ts.Check(os.Remove(filepath.Join(dir, "assets", e.Name())))
-		}
-		source, err := os.ReadFile(filepath.Join(ts.Getenv("FIXTURE"), name, "assets", "main.go"))
-		ts.Check(err)
-		ts.Check(os.WriteFile(filepath.Join(dir, "assets", "main.go"), source, 0o666))
-	}
-	ts.Check(os.WriteFile(filepath.Join(work, "workspace.yaml"), []byte(`load_from:
-  - go_package: {package_name: ./assets, location_name: north, working_directory: ./north}
-  - go_package: {package_name: ./assets, location_name: south, working_directory: ./south}
-`), 0o666))
+	ts.Check(writeShop(ts.Getenv("WORK"), ts.Getenv("FIXTURE")))
 	if !slices.Contains(args, "-untrusted") {
 		ts.Check(ts.Exec("assetdev", "trust"))
 	}
+}
+
+func writeShop(work, fixture string) error {
+	for _, name := range []string{"north", "south"} {
+		dir := filepath.Join(work, name)
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			return err
+		}
+		if _, err := demo.Init(dir, demo.InitOptions{Go: true, SDK: sdkFiles}); err != nil {
+			return err
+		}
+		source, err := os.ReadFile(filepath.Join(fixture, name, "assets", "main.go"))
+		if err != nil {
+			return err
+		}
+		err = errors.Join(
+			os.Remove(filepath.Join(dir, "workspace.yaml")), os.RemoveAll(filepath.Join(dir, "assets")), os.Mkdir(filepath.Join(dir, "assets"), 0o777),
+			os.WriteFile(filepath.Join(dir, "assets", "main.go"), source, 0o666),
+		)
+		if err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(work, "workspace.yaml"), []byte(`load_from:
+  - go_package: {package_name: ./assets, location_name: north, working_directory: ./north}
+  - go_package: {package_name: ./assets, location_name: south, working_directory: ./south}
+`), 0o666)
 }
 
 // save FILE OLD NEW replaces text in a file, which must be there once at least, as an editor does: by renaming a new file.

@@ -127,6 +127,10 @@ const summaryLines = 10
 
 func (m *Model) summary() Summary {
 	var s Summary
+	if r := m.snap.Run; r.Active() {
+		active := m.runOf(r.ID)
+		active.text = "the run of " + clean(r.Selection) + " was still active and is cancelled"
+	}
 	for i, r := range m.runs {
 		if r.text == "" {
 			r.text = "run " + clean(r.id) + " was still active"

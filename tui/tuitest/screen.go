@@ -14,6 +14,9 @@ type Screen struct {
 	w, h  int
 	rows  [][]string // the text of each cell, "" for the right half of a wide one
 	x, y  int
+	main  [][]string // what the alternate screen hides, nil when it is not shown
+	mainX int
+	mainY int
 	rest  []byte // the beginning of a sequence or a rune whose end has not come yet
 	Modes map[int]bool
 	Title string
@@ -62,7 +65,7 @@ func (s *Screen) next(b []byte) int {
 	case '\r':
 		s.x = 0
 	case '\n':
-		s.y = min(s.y+1, s.h-1)
+		s.down()
 	case '\b':
 		s.x = max(s.x-1, 0)
 	case '\a', '\t':
@@ -77,9 +80,23 @@ func (s *Screen) next(b []byte) int {
 	return 1
 }
 
-func (s *Screen) put(g string, width int) {
-	if width == 0 || s.x >= s.w {
+// down moves the cursor to the next line, and scrolls at the last.
+func (s *Screen) down() {
+	if s.y < s.h-1 {
+		s.y++
 		return
+	}
+	s.rows = append(s.rows[1:], make([]string, s.w))
+	s.erase(s.h-1, 0, s.w)
+}
+
+func (s *Screen) put(g string, width int) {
+	if width == 0 || s.w == 0 {
+		return
+	}
+	if s.x >= s.w {
+		s.x = 0
+		s.down()
 	}
 	s.rows[s.y][s.x] = g
 	for i := 1; i < width && s.x+i < s.w; i++ {
@@ -127,6 +144,9 @@ func (s *Screen) control(args string, final byte) {
 		for part := range strings.SplitSeq(mode, ";") {
 			if n, err := strconv.Atoi(part); err == nil && (final == 'h' || final == 'l') {
 				s.Modes[n] = final == 'h'
+				if n == 1049 {
+					s.alternate(final == 'h')
+				}
 			}
 		}
 		return
@@ -174,6 +194,28 @@ func (s *Screen) control(args string, final byte) {
 		}
 	}
 	s.x, s.y = max(0, min(s.x, s.w)), max(0, min(s.y, s.h-1))
+}
+
+func (s *Screen) alternate(on bool) {
+	switch {
+	case on && s.main == nil:
+		s.main, s.mainX, s.mainY = s.rows, s.x, s.y
+		s.Resize(s.w, s.h)
+	case !on && s.main != nil:
+		s.rows, s.x, s.y, s.main = s.main, s.mainX, s.mainY, nil
+		s.fit()
+	}
+}
+
+// fit brings what the alternate screen hid to the size that the screen has by now.
+func (s *Screen) fit() {
+	rows := s.rows
+	x, y := s.x, s.y
+	s.Resize(s.w, s.h)
+	for i := 0; i < min(len(rows), s.h); i++ {
+		copy(s.rows[i], rows[i])
+	}
+	s.x, s.y = min(x, s.w), min(y, s.h-1)
 }
 
 // Picture returns what stands on the screen, without spaces at line ends.

@@ -17,11 +17,14 @@ func TestScreen(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got, want := s.Picture(), "a!店舗\n123?\n z\n"; got != want {
+	if got, want := s.Picture(), "a!店舗\nx\n1z3?\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if !s.Modes[1049] || s.Modes[25] || s.Title != "title" || asked != "\x1b]11;?" {
 		t.Errorf("got modes %v, title %q, questions %q", s.Modes, s.Title, asked)
+	}
+	if _, err := s.Write([]byte("\x1b[?1049l\x1b[1;1Habcdefgh\r\n\n3\r\n4")); err != nil || s.Picture() != "\n3\n4\n" {
+		t.Errorf("got %q, want what stands below wrapped lines, scrolled", s.Picture())
 	}
 	if _, err := s.Write([]byte("\x1b[2J")); err != nil || strings.TrimSpace(s.Picture()) != "" {
 		t.Errorf("not erased: %q, %v", s.Picture(), err)

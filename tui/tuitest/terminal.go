@@ -22,10 +22,16 @@ type Terminal struct {
 	change *sync.Cond
 	screen Screen
 	wrote  int64
-	ended  bool
+	ended  bool  // and all that it wrote is on the screen
 	err    error // of the program
 	both   sync.WaitGroup
 }
+
+// farewell is what we write ourselves when the program has ended, to know that all before it was read.
+const (
+	farewellMode = 99999
+	farewell     = "\x1b[?99999h"
+)
 
 // Start starts a command on a new terminal of w×h cells, as the leader of its session. The terminal is light, for those who ask.
 // The caller calls End or Close.
@@ -57,9 +63,9 @@ func Start(cmd *exec.Cmd, w, h int) (*Terminal, error) {
 	t.both.Go(func() {
 		err := cmd.Wait()
 		t.mu.Lock()
-		t.ended, t.err = true, err
-		t.change.Broadcast()
+		t.err = err
 		t.mu.Unlock()
+		_, _ = t.TTY.WriteString(farewell) // behind all that the program wrote; a terminal that is closed needs none
 	})
 	return t, nil
 }
@@ -71,6 +77,7 @@ func (t *Terminal) read() {
 		t.mu.Lock()
 		t.wrote += int64(n)
 		_, _ = t.screen.Write(buf[:n])
+		t.ended = t.screen.Modes[farewellMode]
 		t.change.Broadcast()
 		t.mu.Unlock()
 		if err != nil {
