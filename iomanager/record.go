@@ -149,7 +149,7 @@ type fileRecord struct {
 	CodeVersion string               `json:"code_version"`
 	CodeAuthor  bool                 `json:"code_author,omitempty"`
 	CodeCoarse  string               `json:"code_coarse,omitempty"`
-	CodeParts   []filePart           `json:"code_parts,omitempty"`
+	CodeParts   fileParts            `json:"code_parts,omitempty"`
 	File        string               `json:"file,omitempty"`
 	Sum         string               `json:"sum,omitempty"`
 	Content     string               `json:"content,omitempty"`
@@ -170,6 +170,97 @@ type filePart struct {
 	Hash   string `json:"hash"`
 	File   string `json:"file,omitempty"`
 	Line   int    `json:"line,omitempty"`
+}
+
+// fileParts are most of a record. Package json takes longer for them than everything else takes that a first look at a storage does, so
+// what encode writes is read by hand; whatever looks different is left to package json.
+type fileParts []filePart
+
+// UnmarshalJSON reads a list of parts.
+func (f *fileParts) UnmarshalJSON(data []byte) error {
+	if parts, ok := parseParts(string(data)); ok {
+		*f = parts
+		return nil
+	}
+	return json.Unmarshal(data, (*[]filePart)(f))
+}
+
+// parseParts reads parts as encode writes them; ok is false for any other text, of which package json knows whether it is one.
+func parseParts(in string) (parts fileParts, ok bool) {
+	next := func(c byte) bool {
+		in = strings.TrimLeft(in, " \n")
+		if in == "" || in[0] != c {
+			return false
+		}
+		in = in[1:]
+		return true
+	}
+	text := func() (string, bool) {
+		if !next('"') {
+			return "", false
+		}
+		for i := range len(in) {
+			switch c := in[i]; {
+			case c == '"':
+				found := in[:i]
+				in = in[i+1:]
+				return found, true
+			case c == '\\' || c < ' ' || c >= 0x7f:
+				return "", false
+			}
+		}
+		return "", false
+	}
+	part := func() (p filePart, ok bool) {
+		for {
+			name, ok := text()
+			if !ok || !next(':') {
+				return p, false
+			}
+			in = strings.TrimLeft(in, " ")
+			switch name {
+			case "kind":
+				p.Kind, ok = text()
+			case "symbol":
+				p.Symbol, ok = text()
+			case "hash":
+				p.Hash, ok = text()
+			case "file":
+				p.File, ok = text()
+			case "line":
+				end := strings.IndexFunc(in, func(r rune) bool { return r < '0' || r > '9' })
+				if end <= 0 || end > 9 || in[0] == '0' {
+					return p, false
+				}
+				p.Line, _ = strconv.Atoi(in[:end]) // up to 9 digits
+				in = in[end:]
+			default:
+				return p, false
+			}
+			if !ok {
+				return p, false
+			}
+			if !next(',') {
+				return p, next('}')
+			}
+		}
+	}
+	if !next('[') {
+		return nil, false
+	}
+	for {
+		if !next('{') {
+			return nil, false
+		}
+		p, ok := part()
+		if !ok {
+			return nil, false
+		}
+		parts = append(parts, p)
+		if !next(',') {
+			return parts, next(']') && strings.TrimLeft(in, " \n") == ""
+		}
+	}
 }
 
 type fileColumn struct {

@@ -1,6 +1,7 @@
 package iomanager
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"os"
@@ -236,6 +237,42 @@ func FuzzDecode(f *testing.F) {
 		}
 		if got, err := decode(again); err != nil || cmp.Diff(e, got, sameEntry) != "" {
 			t.Fatalf("not the same after writing it: %v\n%s", err, cmp.Diff(e, got, sameEntry))
+		}
+	})
+}
+
+// FuzzParts: what is read by hand is what package json reads.
+func FuzzParts(f *testing.F) {
+	data, err := encode(goldenEntry())
+	if err != nil {
+		f.Fatal(err)
+	}
+	var record struct {
+		Parts json.RawMessage `json:"code_parts"`
+	}
+	if err := json.Unmarshal(data, &record); err != nil {
+		f.Fatal(err)
+	}
+	if _, ok := parseParts(string(record.Parts)); !ok {
+		f.Errorf("what encode writes is not read by hand: %s", record.Parts)
+	}
+	for _, text := range []string{
+		string(record.Parts), `[]`, `null`, `[{}]`, `[{"kind":"code","symbol":"a"}]`, `[{"kind":"code","symbol":"a\u0062"}]`, `[{"KIND":"code"}]`, `[{"line":007}]`, `[{"line":-1}]`,
+		`[{"line":1e3}]`, `[{"kind":"a","kind":"b"}]`, `[{"kind":"a"},]`, `[{"kind":"a",}]`, `[{"kind":"ü"}]`, `[{"new":1}]`,
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		byHand, ok := parseParts(text)
+		if !ok {
+			return
+		}
+		var want []filePart
+		if err := json.Unmarshal([]byte(text), &want); err != nil {
+			t.Fatalf("%q is read by hand, but %v", text, err)
+		}
+		if diff := cmp.Diff(want, []filePart(byHand)); diff != "" {
+			t.Error(diff)
 		}
 	})
 }
