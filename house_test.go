@@ -56,6 +56,7 @@ var housePlan = map[string]string{
 	"internal/packed":              "",
 	"bench/measure":                "",
 	"bench/generate":               "demo engine graph internal/child iomanager",
+	"bench/save":                   "demo engine engine/event graph internal/child",
 	"internal/child":               "internal/diag",
 	"internal/trust":               "internal/diag",
 	"internal/diag":                "",
