@@ -5,13 +5,30 @@ import "slices"
 // A Step is one asset that a plan runs.
 type Step struct {
 	Asset       Key      `json:"asset"`
-	Partition   string   `json:"partition,omitempty"`
+	Partition   string   `json:"partition"` // "" when the asset has none; in JSON null
 	Location    string   `json:"location"`
 	Why         string   `json:"why"`   // missing, stale, overdue, unknown or forced
 	After       []Key    `json:"after"` // steps of the plan that it waits for: its upstreams among them
 	ForecastMS  *int64   `json:"forecast_ms"`
 	MayBeCutOff bool     `json:"may_be_cut_off"` // all its reasons are upstreams that may turn out unchanged
 	Reasons     []Reason `json:"-"`
+}
+
+// MarshalJSON writes all fields; the partition of an asset that has none is null, and so is a forecast that nobody knows.
+func (s Step) MarshalJSON() ([]byte, error) {
+	if s.After == nil {
+		s.After = []Key{}
+	}
+	type plain Step // without methods
+	step := struct {
+		Asset     Key     `json:"asset"`
+		Partition *string `json:"partition"`
+		plain
+	}{Asset: s.Asset, plain: plain(s)}
+	if s.Partition != "" {
+		step.Partition = &s.Partition
+	}
+	return encode(step)
 }
 
 // A Blocked is an asset that the plan would have to run and cannot.

@@ -245,8 +245,8 @@ func TestPlanJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"steps":[{"asset":"a","location":"l","why":"missing","after":[],"forecast_ms":null,"may_be_cut_off":false},` +
-		`{"asset":"b","location":"l","why":"missing","after":["a"],"forecast_ms":1200,"may_be_cut_off":false}],"fresh":[],"blocked":[]}`
+	want := `{"steps":[{"asset":"a","partition":null,"location":"l","why":"missing","after":[],"forecast_ms":null,"may_be_cut_off":false},` +
+		`{"asset":"b","partition":null,"location":"l","why":"missing","after":["a"],"forecast_ms":1200,"may_be_cut_off":false}],"fresh":[],"blocked":[]}`
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -1,5 +1,10 @@
 package graph
 
+import (
+	"bytes"
+	"encoding/json"
+)
+
 // A Status says what an asset's data is worth now. Of several that hold, the first in the order of the constants is the status.
 type Status uint8
 
@@ -64,8 +69,26 @@ type Reason struct {
 	Kind   ReasonKind `json:"kind"`
 	Asset  Key        `json:"asset"` // the asset the sentence is about: itself, or the upstream
 	Text   string     `json:"text"`
-	File   string     `json:"file,omitempty"`
-	Line   int        `json:"line,omitempty"`
-	Symbol string     `json:"symbol,omitempty"`
-	Diff   []string   `json:"diff,omitempty"` // lines with "-" or "+" in front
+	File   string     `json:"file"`
+	Line   int        `json:"line"`
+	Symbol string     `json:"symbol"`
+	Diff   []string   `json:"diff"` // lines with "-" or "+" in front; in JSON never null
+}
+
+// MarshalJSON writes all fields; a reason without a difference has an empty list.
+func (r Reason) MarshalJSON() ([]byte, error) {
+	if r.Diff == nil {
+		r.Diff = []string{}
+	}
+	type plain Reason // without methods
+	return encode(plain(r))
+}
+
+// encode is json.Marshal that leaves <, > and & as they are; whoever encodes what holds the value decides about these.
+func encode(v any) ([]byte, error) {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(v)
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), err
 }

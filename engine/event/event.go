@@ -1,8 +1,13 @@
 // Package event is the one stream that everything about a run is told with: --json prints it, events.jsonl keeps it, the
 // screen draws it. Pure: kinds and their JSON, nothing else. The shapes are promised in docs/json.md.
+//
+// Each kind is written with all of its fields: what is not known or does not apply is null, a list is never null, and neither is
+// counts. Reading takes any subset of the fields, so that events of earlier versions stay readable.
 package event
 
 import (
+	"bytes"
+	"encoding/json"
 	"time"
 
 	"github.com/assetdev/assetdev/graph"
@@ -52,7 +57,8 @@ func Good(state string) bool {
 	return false
 }
 
-// An Event is one thing that happened. Which fields count depends on Kind; the JSON names are promised.
+// An Event is one thing that happened. Which fields count depends on Kind; the JSON names are promised. The tags are those of
+// reading, and of writing a kind that this package does not know; what the known ones are written with says MarshalJSON.
 type Event struct {
 	At   time.Time `json:"at"`
 	Kind string    `json:"event"`
@@ -89,7 +95,115 @@ type Event struct {
 // An Error is a failure as told to users and scripts.
 type Error struct {
 	Message string `json:"message"`
-	Trace   string `json:"trace,omitempty"`
-	File    string `json:"file,omitempty"`
-	Line    int    `json:"line,omitempty"`
+	Trace   string `json:"trace"`
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+}
+
+// MarshalJSON writes every field of the event's kind, and no others.
+func (e Event) MarshalJSON() ([]byte, error) {
+	h := head{e.At, e.Kind}
+	run, text := known(e.Run), e.Text
+	switch e.Kind {
+	case KindPlan:
+		return encode(struct {
+			head
+			Run     *string         `json:"run"` // null when there is nothing to run
+			By      *string         `json:"by"`
+			Select  *string         `json:"selection"`
+			Steps   []graph.Step    `json:"steps"`
+			Blocked []graph.Blocked `json:"blocked"`
+		}{h, run, known(e.By), known(e.Select), list(e.Steps), list(e.Blocked)})
+	case KindStep:
+		return encode(struct {
+			head
+			Run         *string    `json:"run"`
+			Asset       *graph.Key `json:"asset"`
+			Partition   *string    `json:"partition"`
+			Location    *string    `json:"location"`
+			Attempt     int        `json:"attempt"` // 0 before the first
+			State       string     `json:"state"`
+			MS          *int64     `json:"ms"`
+			Rows        *int64     `json:"rows"`
+			Bytes       *int64     `json:"bytes"`
+			DataVersion *string    `json:"data_version"`
+			Error       *Error     `json:"error"`
+		}{h, run, e.Asset, known(e.Partition), known(e.Location), e.Attempt, e.State, e.MS, e.Rows, e.Bytes, known(e.DataVersion), e.Error})
+	case KindProgress:
+		return encode(struct {
+			head
+			Run      *string    `json:"run"`
+			Asset    *graph.Key `json:"asset"`
+			Fraction *float64   `json:"fraction"`
+			Text     string     `json:"text"`
+		}{h, run, e.Asset, e.Fraction, text})
+	case KindLog:
+		return encode(struct {
+			head
+			Run    *string    `json:"run"`
+			Asset  *graph.Key `json:"asset"`
+			Stream *string    `json:"stream"`
+			Level  *string    `json:"level"` // null for what a step wrote to stdout or stderr
+			Text   string     `json:"text"`
+		}{h, run, e.Asset, known(e.Stream), known(e.Level), text})
+	case KindReload:
+		return encode(struct {
+			head
+			Location *string     `json:"location"`
+			State    string      `json:"state"`
+			MS       *int64      `json:"ms"`
+			Changed  []graph.Key `json:"changed"`
+			Error    *Error      `json:"error"`
+		}{h, known(e.Location), e.State, e.MS, list(e.Changed), e.Error})
+	case KindRun:
+		counts := e.Counts
+		if counts == nil {
+			counts = map[string]int{}
+		}
+		return encode(struct {
+			head
+			Run    *string        `json:"run"`
+			State  string         `json:"state"`
+			MS     *int64         `json:"ms"` // null while it is running
+			Counts map[string]int `json:"counts"`
+		}{h, run, e.State, e.MS, counts})
+	case KindWaiting:
+		return encode(struct {
+			head
+			Asset *graph.Key `json:"asset"`
+			Text  string     `json:"text"`
+		}{h, e.Asset, text})
+	}
+	type plain Event // without methods
+	return encode(plain(e))
+}
+
+// A head is what every kind begins with.
+type head struct {
+	At   time.Time `json:"at"`
+	Kind string    `json:"event"`
+}
+
+// encode is json.Marshal that leaves <, > and & as they are; whoever encodes the event decides about these.
+func encode(v any) ([]byte, error) {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(v)
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), err
+}
+
+// known returns nil, which is written as null, for a text that is not there.
+func known(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+func list[T any](l []T) []T {
+	if l == nil {
+		return []T{}
+	}
+	return l
 }
