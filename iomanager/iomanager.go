@@ -2,7 +2,7 @@
 // can read, its last versions, and a log of records that say how each came to be. FORMAT.md says what lies where.
 //
 // The nouns: a [Manager] is one storage, in a folder or a bucket; a [Draft] is what a step made and wants committed; an [Outcome]
-// says what became of it; a version is data that is kept, named by the number of the newest record that points at it; the copy is
+// says what became of it; a version is data that is kept, named by the run and the attempt of a record that points at it; the copy is
 // the file at the well-known path; a view is the folder in which one step finds its inputs.
 //
 // Invariants:
@@ -416,8 +416,8 @@ func (m *Manager) kept(ctx context.Context, key graph.Key) ([]*entry, map[string
 	return entries, kept, nil
 }
 
-// VersionName returns the name of the version that a record describes, as users type it.
-func VersionName(r graph.Record) string { return fmt.Sprint(r.Seq) }
+// VersionName returns the name of the version that a record describes, run-attempt, as users see and type it.
+func VersionName(r graph.Record) string { return fmt.Sprintf("%s-%d", r.Run, r.Attempt) }
 
 // FindVersion returns the newest record with exactly this code version and these inputs whose data is kept, nil when there is none.
 // A result during whose step something changed is none, nor is one that handed over no data.
@@ -439,8 +439,8 @@ func (m *Manager) FindVersion(ctx context.Context, key graph.Key, codeVersion st
 	return nil, nil
 }
 
-// version returns the record of a version: "" is the newest, else what VersionName returned, a run's id, or a data version or at
-// least 6 characters of its beginning.
+// version returns the record of a version: "" is the newest, else what VersionName returned, a record's number, a run's id, or a
+// data version or at least 6 characters of its beginning. A whole name goes before a beginning, then a newer record before an older.
 func (m *Manager) version(ctx context.Context, key graph.Key, version string) (*entry, error) {
 	entries, kept, err := m.kept(ctx, key)
 	if err != nil {
@@ -449,21 +449,26 @@ func (m *Manager) version(ctx context.Context, key graph.Key, version string) (*
 	if version == "" && len(entries) > 0 {
 		return entries[0], nil
 	}
-	for _, e := range entries {
-		if version == VersionName(e.Record) || version == e.Run || version == e.DataVersion || len(version) >= 6 && strings.HasPrefix(e.DataVersion, version) {
-			if e.File != "" && kept[e.DataVersion] == nil {
-				return nil, diag.New("storage", "%s: the data of version %q is not kept any more: %w", key, version, fs.ErrNotExist)
-			}
-			if e.File != "" {
-				e.useDataOf(kept[e.DataVersion])
-			}
-			return e, nil
+	i := slices.IndexFunc(entries, func(e *entry) bool {
+		return version == VersionName(e.Record) || version == fmt.Sprint(e.Seq) || version == e.Run || version == e.DataVersion
+	})
+	if i < 0 && len(version) >= 6 {
+		i = slices.IndexFunc(entries, func(e *entry) bool { return strings.HasPrefix(e.DataVersion, version) })
+	}
+	if i >= 0 {
+		e := entries[i]
+		if e.File != "" && kept[e.DataVersion] == nil {
+			return nil, diag.New("storage", "%s: the data of version %q is not kept any more: %w", key, version, fs.ErrNotExist)
 		}
+		if e.File != "" {
+			e.useDataOf(kept[e.DataVersion])
+		}
+		return e, nil
 	}
 	return nil, diag.New("usage", "%s has no version %q: %w", key, version, fs.ErrNotExist).WithHint("see: assetdev versions %s", key)
 }
 
-// Preview reads rows of a version, "" being the newest: the number of its newest record, a run's id, or (the beginning of) a data
+// Preview reads rows of a version, "" being the newest: its name, the number of its record, a run's id, or (the beginning of) a data
 // version. Data of which there is no record is read as well. An error wraps fs.ErrNotExist when there is no such data.
 func (m *Manager) Preview(ctx context.Context, key graph.Key, version string, r PageRequest) (page.Page, error) {
 	bare := key.Bare()

@@ -631,7 +631,7 @@ func TestPreviewVersions(t *testing.T) {
 	key := graph.MustKey("a")
 	one, two := b.write("a", "one\n"), b.write("a", "two\n2\n")
 	for version, want := range map[string]string{
-		"": "two", "1": "one", "2": "two", one.Run: "one", two.DataVersion: "two", one.DataVersion[:12]: "one",
+		"": "two", VersionName(one): "one", VersionName(two): "two", "1": "one", "2": "two", one.Run: "one", two.DataVersion: "two", one.DataVersion[:12]: "one",
 	} {
 		p, err := b.Preview(t.Context(), key, version, PageRequest{Limit: 1})
 		if err != nil || len(p.Rows) != 1 || p.Rows[0][0].Value != want {
