@@ -412,10 +412,44 @@ func (m *Model) copied(text string, ok bool) tea.Cmd {
 }
 
 func (m *Model) toggleMouse() tea.Cmd {
-	if m.mouse = !m.mouse; m.mouse {
-		return tea.Batch(tea.EnableMouseCellMotion, m.say(calm, "mouse on: shift selects text in most terminals"))
+	m.mouse = !m.mouse
+	if m.out != nil {
+		m.out.SetMouse(m.mouse)
 	}
-	return tea.Batch(tea.DisableMouse, m.say(calm, "mouse off: the terminal selects text"))
+	if m.mouse {
+		return m.say(calm, "mouse on: shift selects text in most terminals")
+	}
+	return m.say(calm, "mouse off: the terminal selects text")
+}
+
+// redraw draws the whole screen anew.
+func (m *Model) redraw() tea.Cmd {
+	if m.out != nil {
+		m.out.Forget()
+	}
+	return nil
+}
+
+// suspend gives the terminal to the shell until fg.
+func (m *Model) suspend() tea.Cmd {
+	if m.out == nil {
+		return tea.Suspend
+	}
+	if err := m.out.Leave(); err != nil {
+		return m.say(bad, clean(err.Error()))
+	}
+	return tea.Suspend
+}
+
+// resumed takes the terminal back.
+func (m *Model) resumed() tea.Cmd {
+	if m.dirty = true; m.out == nil {
+		return nil
+	}
+	if err := m.out.Enter(); err != nil {
+		return m.say(bad, clean(err.Error()))
+	}
+	return nil
 }
 
 // quit closes what is open, else the program; with an active run it asks.

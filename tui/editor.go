@@ -3,7 +3,9 @@ package tui
 // How the user's editor is started: which one, and how it is told the line.
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -14,6 +16,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"github.com/assetdev/assetdev/internal/child"
+	"github.com/assetdev/assetdev/tui/term"
 )
 
 // openData shows the folder of the asset's data in the desktop's file manager, and says where it is.
@@ -50,10 +53,25 @@ func (m *Model) editAt(file string, ln int) tea.Cmd {
 	if window {
 		return tea.Batch(m.say(calm, "opened "+clean(filepath.Base(file))+" in "+clean(filepath.Base(argv[0]))), func() tea.Msg { return editorMsg{cmd.Run()} })
 	}
-	if m.opts.In != nil { // the terminal itself: of a reader, os/exec makes a pipe
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = m.opts.In, m.opts.Out, m.opts.Out
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = m.opts.In, m.opts.Out, m.opts.Out // the terminal itself: of a reader, os/exec makes a pipe
+	return tea.Exec(visit{cmd.Run, m.out}, func(err error) tea.Msg { return editorMsg{err} })
+}
+
+// A visit is a program that has the terminal for a while.
+type visit struct {
+	run func() error
+	out *term.Frames
+}
+
+func (visit) SetStdin(io.Reader)  {}
+func (visit) SetStdout(io.Writer) {}
+func (visit) SetStderr(io.Writer) {}
+
+func (v visit) Run() error {
+	if err := v.out.Leave(); err != nil {
+		return err
 	}
-	return tea.ExecProcess(cmd, func(err error) tea.Msg { return editorMsg{err} })
+	return errors.Join(v.run(), v.out.Enter())
 }
 
 // editorCommand returns how to open a file at a line: with the setting, else $VISUAL, $EDITOR, vi. window says that the editor

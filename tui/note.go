@@ -61,12 +61,12 @@ func (m *Model) say(mood mood, text string) tea.Cmd {
 
 // write sends a sequence to the terminal in one piece, between frames.
 func (m *Model) write(seq string) tea.Cmd {
-	out := m.opts.Out
+	out := m.out
 	if out == nil {
 		return nil
 	}
 	return func() tea.Msg {
-		_, _ = out.WriteString(seq) // a terminal that is gone ends the program by other ways
+		out.Write(seq)
 		return nil
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -73,18 +74,24 @@ func Run(ctx context.Context, front engine.Front, o Options) (Summary, error) {
 	}
 	m.cancel = cancel
 	in := &term.Reader{File: o.In, Dark: m.answered}
-	options := []tea.ProgramOption{
-		tea.WithContext(inner), tea.WithInput(in), tea.WithOutput(o.Out), tea.WithAltScreen(), tea.WithFPS(30),
-		tea.WithoutSignalHandler(), tea.WithReportFocus(),
-	}
-	if o.Mouse {
-		options = append(options, tea.WithMouseCellMotion())
-	}
 	if m.askTheme() {
 		in.Ask()
 		m.ask = true
 	}
-	_, err = tea.NewProgram(m, options...).Run()
+	m.out, err = term.Show(o.In, o.Out, o.Mouse)
+	if err != nil {
+		return Summary{}, err
+	}
+	m.View() // the first frame needs nothing of what follows
+	program := tea.NewProgram(m, tea.WithContext(inner), tea.WithInput(in), tea.WithOutput(o.Out), tea.WithoutRenderer(), tea.WithoutSignalHandler())
+	var resizes sync.WaitGroup
+	resizes.Go(func() { tellSizes(inner, program, o.Out) })
+	_, err = program.Run()
+	cancel()
+	resizes.Wait()
+	if restored := m.out.Close(); err == nil {
+		err = restored
+	}
 	m.saveState()
 	summary := m.summary()
 	summary.Interrupted = ctx.Err() != nil
@@ -93,10 +100,27 @@ func Run(ctx context.Context, front engine.Front, o Options) (Summary, error) {
 		return summary, crash.report(m.stateDir(), o.Version)
 	case errors.Is(err, tea.ErrProgramPanic):
 		return summary, (&diag.Error{Kind: "internal", What: "the screen broke: " + err.Error(), Err: err}).WithHint("this is a bug in assetdev; please report it")
-	case err != nil && inner.Err() == nil && !errors.Is(err, io.EOF):
+	case err != nil && !errors.Is(err, tea.ErrProgramKilled) && !errors.Is(err, io.EOF):
 		return summary, err
 	}
 	return summary, nil
+}
+
+// tellSizes sends the size of the terminal now and whenever it changes, until ctx ends.
+func tellSizes(ctx context.Context, program *tea.Program, out *os.File) {
+	changed := make(chan os.Signal, 1)
+	signal.Notify(changed, syscall.SIGWINCH)
+	defer signal.Stop(changed)
+	for {
+		if w, h, ok := term.Size(out); ok {
+			program.Send(tea.WindowSizeMsg{Width: w, Height: h})
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // Model is the root model of Bubble Tea. All fields belong to its loop.
@@ -105,6 +129,7 @@ type Model struct {
 	cancel context.CancelFunc
 	front  engine.Front
 	opts   Options
+	out    *term.Frames // nil in tests: nothing is drawn, and frames are what View returns
 	caps   term.Caps
 	keys   keymap
 

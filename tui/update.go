@@ -53,7 +53,7 @@ func (m *Model) Update(msg tea.Msg) (_ tea.Model, cmd tea.Cmd) {
 	case tea.BlurMsg:
 		m.away = true
 	case tea.ResumeMsg:
-		m.dirty = true
+		cmd = m.resumed()
 	case batchMsg:
 		cmd = tea.Batch(m.apply(msg.batch), m.wait())
 	case replyMsg:
@@ -109,7 +109,13 @@ func (m *Model) Update(msg tea.Msg) (_ tea.Model, cmd tea.Cmd) {
 }
 
 func (m *Model) resize(w, h int) {
+	if w == m.w && h == m.h {
+		return
+	}
 	before := m.lanes()
+	if m.out != nil {
+		m.out.Forget()
+	}
 	m.w, m.h, m.dirty = max(w, 0), max(h, 0), true
 	if m.lanes() != before {
 		m.project()

@@ -21,7 +21,12 @@ func (m *Model) View() string {
 	if m.dirty {
 		m.dirty = false
 		m.frames++
-		m.frame = strings.Join(m.draw(), "\n")
+		lines := m.draw()
+		if m.out != nil {
+			m.out.Draw(lines)
+			return ""
+		}
+		m.frame = strings.Join(lines, "\n")
 	}
 	return m.frame
 }

@@ -1,9 +1,12 @@
-// Package term knows what a terminal can do beyond text: its theme, its clipboard (OSC 52), its links (OSC 8) and its
-// notifications (OSC 9). It makes byte sequences and reads answers; who writes them, and when, is the caller's business.
+// Package term knows terminals: how frames get onto one, and what it can do beyond text: its theme, its clipboard (OSC 52), its
+// links (OSC 8) and its notifications (OSC 9).
 //
-// The nouns: [Caps] is what the environment says of the terminal; a [Reader] takes the terminal's answers out of the input.
+// The nouns: [Frames] owns the terminal while the screen is shown; [Caps] is what the environment says of it; a [Reader] takes its
+// answers out of the input.
 //
-// Deliberately absent: raw mode, drawing, waiting for an answer. A terminal that does not answer costs nothing.
+// Invariants: a terminal that was taken is given back as it was; only lines that changed are written, and nothing while nothing changes.
+//
+// Deliberately absent: what is in a frame, keys, waiting for an answer. A terminal that does not answer costs nothing.
 // No compatibility promise.
 package term
 
