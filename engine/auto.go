@@ -124,7 +124,7 @@ func (e *Engine) autoRun() {
 		clear(e.autoMade)
 		return
 	}
-	if e.run != nil || e.anyLoading() {
+	if e.run != nil || e.anyLoading() || e.ctx.Err() != nil {
 		return
 	}
 	fresh := e.judge()
@@ -191,9 +191,10 @@ func (e *Engine) forecast(key graph.Key) int64 {
 func (e *Engine) inputVersions(asset graph.Asset) map[graph.Key]string {
 	versions := make(map[graph.Key]string, len(asset.Deps))
 	for _, dep := range asset.Deps {
-		versions[dep] = ""
-		if r := e.stored[dep].Record; r != nil {
-			versions[dep] = r.DataVersion
+		s := e.stored[dep]
+		versions[dep] = s.Version
+		if s.Record != nil {
+			versions[dep] = s.Record.DataVersion
 		}
 	}
 	return versions

@@ -127,6 +127,7 @@ type Engine struct {
 	cancel  context.CancelFunc
 	inbox   chan func()
 	done    chan struct{} // closed when the owner has ended
+	last    *Snapshot     // the picture that stays; written before done is closed
 	workers sync.WaitGroup
 
 	// All below belongs to the owner goroutine.
@@ -135,9 +136,9 @@ type Engine struct {
 	graph      *graph.Graph
 	fresh      *graph.Freshness
 	stored     map[graph.Key]graph.Stored
-	storageErr error
+	commits    int // grows with each commit of our own: an answer of the storage from before it is out of date
 	remembered map[graph.Key]history.Asset
-	loading    map[string]bool
+	loading    map[string]int // refreshes under way, by location
 	locations  map[string]Location
 	run        *activeRun
 	lastRun    *Run
@@ -185,6 +186,10 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 		return nil, err
 	}
 	keep := ws.Settings.Keep
+	memory, err := trust.Open(opts.TrustDir)
+	if err != nil {
+		return nil, err
+	}
 	manager, err := iomanager.Open(ctx, iomanager.Config{
 		BaseDir: base, StateDir: state, ReadOnly: ws.Settings.ReadOnly,
 		Keep: iomanager.Keep{Versions: keep.Versions, Size: keep.Size, Runs: keep.RunsFor},
@@ -192,15 +197,11 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	memory, err := trust.Open(opts.TrustDir)
-	if err != nil {
-		return nil, err
-	}
 	e := &Engine{
 		opts: opts, state: state, ws: ws, manager: manager, memory: memory,
 		history: history.Open(state), loader: loader.Open(ws, loader.Options{StateDir: state, CacheDir: opts.CacheDir}),
 		mail: newMailbox(), inbox: make(chan func(), 64), done: make(chan struct{}),
-		stored: map[graph.Key]graph.Stored{}, loading: map[string]bool{}, locations: map[string]Location{}, autoMade: map[graph.Key]bool{},
+		stored: map[graph.Key]graph.Stored{}, loading: map[string]int{}, locations: map[string]Location{}, autoMade: map[graph.Key]bool{},
 		size: -1, definedAt: 1, notices: slices.Clone(ws.Notices),
 	}
 	e.logs = newLogbook(e.history)
@@ -231,6 +232,20 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 	}
 	if opts.Watch {
 		e.work(func(ctx context.Context) { e.measure(ctx) })
+		e.work(e.watchStorage)
+	} else if e.readsForeign() {
+		// A command waits for it: what others made may have changed.
+		e.loading[""]++
+		e.work(func(ctx context.Context) {
+			err := e.lookAtStorage(ctx)
+			e.post(func() {
+				e.loading[""]--
+				if err != nil && ctx.Err() == nil {
+					e.notice(diag.New("storage", "%w", err))
+				}
+				e.touch()
+			})
+		})
 	}
 	e.overdue = time.NewTimer(overdueEvery)
 	go e.own()
@@ -241,7 +256,7 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 func (e *Engine) abandon() error {
 	e.cancel()
 	e.drainUntilIdle()
-	return e.loader.Close()
+	return errors.Join(e.loader.Close(), e.logs.close(), e.manager.Close())
 }
 
 // drainUntilIdle drops what workers post until all have ended.
@@ -287,6 +302,7 @@ func (e *Engine) own() {
 			e.overdue.Stop()
 			e.endRunNow()
 			e.drainUntilIdle()
+			e.last = e.snapshot()
 			return
 		}
 	}
@@ -361,8 +377,14 @@ func (e *Engine) Close() error {
 
 // Wait returns when something changed since the last Wait, at most 30 times a second. One goroutine may wait at a time.
 func (e *Engine) Wait(ctx context.Context) (Batch, error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	defer context.AfterFunc(e.ctx, func() { stop(errClosed) })()
 	events, dropped, err := e.mail.take(ctx)
 	if err != nil {
+		if context.Cause(ctx) == errClosed { //nolint:errorlint // the cause is this very value
+			return Batch{}, errClosed
+		}
 		return Batch{}, err
 	}
 	return Batch{Snapshot: e.Snapshot(), Events: events, Dropped: dropped}, nil
@@ -373,7 +395,7 @@ func (e *Engine) Snapshot() *Snapshot {
 	var snap *Snapshot
 	if err := e.call(context.Background(), func() { snap = e.snapshot() }); err != nil {
 		<-e.done
-		snap = e.snapshot() // the owner has ended: nothing changes any more
+		return e.last
 	}
 	return snap
 }
@@ -429,32 +451,6 @@ func (e *Engine) lookForOverdue() bool {
 	e.judged = false
 	after := e.judge()
 	return before == nil || !maps.Equal(before.Counts(), after.Counts())
-}
-
-// readStored asks the storage what it holds of the keys, nil being all, and takes the answer. The owner, or Open before there
-// is one, calls it; with a folder as storage it takes milliseconds.
-func (e *Engine) readStored(ctx context.Context, keys []graph.Key) {
-	if keys == nil {
-		keys = e.graph.Keys()
-	}
-	found, err := e.manager.Stored(ctx, keys)
-	e.storageErr = err
-	same := len(e.stored) == 0 && found != nil
-	if same {
-		e.stored = found // the first time, instead of putting each in once more
-	}
-	for _, key := range keys {
-		s, ok := found[key]
-		if err != nil && !ok {
-			s, ok = graph.Stored{Data: graph.DataUnreachable, Text: err.Error()}, false
-		}
-		a := e.remembered[key]
-		if s.Last = a.Last; !ok || a.Last != nil || !same {
-			e.stored[key] = s
-		}
-	}
-	e.judged = false
-	e.touch()
 }
 
 // A RunSummary is one run of the history.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -312,6 +313,37 @@ func TestNothingRunsBeforeTrust(t *testing.T) {
 	}
 	if !e.Snapshot().Workspace.Trusted {
 		t.Error("still not trusted")
+	}
+}
+
+func TestWhatOthersDoIsSeen(t *testing.T) {
+	s := openShop(t, Options{Watch: true})
+	s.run(Materialize{Selection: "*"})
+	if err := os.Remove(s.engine.Path(graph.MustKey("report"))); err != nil {
+		t.Fatal(err)
+	}
+	s.until("the deletion is seen", func(b *Snapshot) bool { return b.Freshness.Status(graph.MustKey("report")) == graph.Missing })
+	// At once, too, when somebody asks for a run.
+	if err := os.Remove(s.engine.Path(graph.MustKey("orders"))); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.states(s.run(Materialize{Selection: "report"})); got != "orders unchanged, order_totals cut_off, report unchanged" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestWaitEndsWhenTheEngineCloses(t *testing.T) {
+	s := openShop(t, Options{})
+	if err := s.engine.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := s.engine.Wait(context.Background()); err != nil {
+			break
+		}
+	}
+	if s.engine.Snapshot() == nil {
+		t.Error("no last snapshot")
 	}
 }
 

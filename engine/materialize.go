@@ -19,6 +19,13 @@ import (
 func (e *Engine) Do(ctx context.Context, c Command) (Reply, error) {
 	var reply Reply
 	var err error
+	switch c.(type) {
+	case Materialize, Confirm, Retry, Adopt, Rollback:
+		// What others stored or deleted meanwhile counts.
+		if err := e.lookAtStorage(ctx); err != nil {
+			return Reply{}, err
+		}
+	}
 	if callErr := e.call(ctx, func() { reply, err = e.do(c) }); callErr != nil {
 		return Reply{}, callErr
 	}
@@ -87,6 +94,9 @@ func (e *Engine) trusted() error {
 // Plan says what Materialize would run, and starts nothing.
 func (e *Engine) Plan(ctx context.Context, m Materialize) (graph.Plan, error) {
 	var plan graph.Plan
+	if err := e.lookAtStorage(ctx); err != nil {
+		return plan, err
+	}
 	var err error
 	if callErr := e.call(ctx, func() { plan, _, err = e.plan(m) }); callErr != nil {
 		return plan, callErr
@@ -118,6 +128,9 @@ func (e *Engine) plan(m Materialize) (graph.Plan, []graph.Key, error) {
 func (e *Engine) materialize(m Materialize) (Reply, error) {
 	if err := e.trusted(); err != nil {
 		return Reply{}, err
+	}
+	if e.ctx.Err() != nil {
+		return Reply{}, errClosed
 	}
 	if m.By == "" {
 		m.By = e.opts.By

@@ -83,7 +83,7 @@ func (e *Engine) startLoading(depth loader.Depth) {
 
 // refresh brings one location up to date in the background. done, which may be nil, runs on the owner afterwards.
 func (e *Engine) refresh(name string, depth loader.Depth, done func(r loader.Refreshed)) {
-	e.loading[name] = true
+	e.loading[name]++
 	e.snap = nil
 	began := time.Now()
 	e.work(func(ctx context.Context) {
@@ -94,14 +94,13 @@ func (e *Engine) refresh(name string, depth loader.Depth, done func(r loader.Ref
 
 func (e *Engine) refreshed(name string, depth loader.Depth, r loader.Refreshed, began time.Time, done func(loader.Refreshed)) {
 	changed := e.take(name, r)
-	again := depth == loader.Static && r.Ask
-	e.loading[name] = again
-	if again {
+	if depth == loader.Static && r.Ask {
 		e.refresh(name, loader.IfNeeded, nil)
 	} else {
 		e.reported(name, r, changed, began)
-		e.keepGraph()
 	}
+	e.loading[name]--
+	e.keepGraph()
 	if done != nil {
 		done(r)
 	}
@@ -115,7 +114,7 @@ func (e *Engine) refreshed(name string, depth loader.Depth, r loader.Refreshed, 
 func (e *Engine) take(name string, r loader.Refreshed) []graph.Key {
 	before := e.graph
 	e.takeLocation(name)
-	if r.Same && e.locations[name].State == "loaded" && !slices.ContainsFunc(r.State.Assets, func(a graph.Asset) bool { return a.Stale }) && e.sameDefinitions(name, r.State) {
+	if r.Same && e.locations[name].State == "loaded" && e.sameDefinitions(name, r.State) {
 		return nil
 	}
 	e.definedAt++
@@ -184,8 +183,8 @@ func (e *Engine) keepGraph() {
 }
 
 func (e *Engine) anyLoading() bool {
-	for _, loading := range e.loading {
-		if loading {
+	for _, refreshes := range e.loading {
+		if refreshes > 0 {
 			return true
 		}
 	}

@@ -123,7 +123,7 @@ func (e *Engine) perform(effects []run.Effect) {
 				stop()
 			}
 		case run.Changed:
-			e.tellStep(r, effect.Key)
+			e.tellStep(r, effect)
 		case run.Done:
 			e.endRun(r, r.schedule.Outcome())
 			return
@@ -153,8 +153,8 @@ func (e *Engine) needed(key graph.Key) bool {
 }
 
 // tellStep tells a step's new state.
-func (e *Engine) tellStep(r *activeRun, key graph.Key) {
-	s := r.schedule.Step(key)
+func (e *Engine) tellStep(r *activeRun, s run.Effect) {
+	key := s.Key
 	step := r.steps[key]
 	step.State, step.Attempt = s.State.String(), s.Attempt
 	ev := event.Event{Kind: event.KindStep, Run: r.id, Asset: &key, Location: step.Location, Attempt: s.Attempt, State: step.State}
@@ -227,8 +227,11 @@ func (e *Engine) endRun(r *activeRun, outcome string) {
 	r.ended.MS = ms
 	e.lastRun = r.ended
 	e.run = nil
-	e.work(func(ctx context.Context) { e.tidy(ctx) })
 	e.touch()
+	if e.ctx.Err() != nil {
+		return
+	}
+	e.work(func(ctx context.Context) { e.tidy(ctx) })
 	e.startQueued()
 }
 
@@ -237,11 +240,15 @@ func (e *Engine) startQueued() {
 	for len(e.queue) > 0 && e.run == nil && e.question == nil && !e.anyLoading() && e.ctx.Err() == nil {
 		m := e.queue[0]
 		e.queue = e.queue[1:]
-		if _, err := e.materialize(m); err != nil {
+		reply, err := e.materialize(m)
+		switch {
+		case err != nil:
 			e.notice(diag.New("run", "%w", err))
+		case reply.Run == "" && reply.Question == "":
+			e.notice(diag.New("run", "%s", reply.Text))
 		}
 	}
-	if e.run == nil {
+	if e.run == nil && e.ctx.Err() == nil {
 		e.autoRun()
 	}
 }
@@ -271,6 +278,11 @@ func (e *Engine) measure(ctx context.Context) {
 
 // cancelRun ends the active run, or one step of it.
 func (e *Engine) cancelRun(key graph.Key) (Reply, error) {
+	if e.run == nil && len(e.queue) > 0 {
+		e.queue = nil
+		e.touch()
+		return Reply{Text: "what waited is not started"}, nil
+	}
 	if e.run == nil {
 		return Reply{Text: "nothing runs"}, nil
 	}
@@ -315,6 +327,12 @@ func (e *Engine) endRunNow() {
 			case f := <-e.inbox:
 				f()
 			default:
+				// Nothing will report any more: what still counts as running is over.
+				for _, s := range slices.Clone(e.run.schedule.Steps) {
+					if e.run != nil && s.State == run.Running {
+						e.perform(e.run.schedule.Next(run.Ended{Key: s.Asset, Outcome: run.Cancelled}))
+					}
+				}
 				return
 			}
 		}
@@ -342,6 +360,7 @@ type stepResult struct {
 	restored bool
 	err      *event.Error
 	git      *graph.Git
+	foreign  map[graph.Key]graph.Stored // what was found of inputs that something else made
 }
 
 // startStep pins the step's inputs and starts its worker.
@@ -381,12 +400,17 @@ func (e *Engine) startStep(r *activeRun, key graph.Key) {
 // stepEnded takes a worker's result.
 func (e *Engine) stepEnded(r *activeRun, key graph.Key, result stepResult) {
 	delete(r.stops, key)
+	differs := result.foreign
+	if differs == nil {
+		differs = map[graph.Key]graph.Stored{}
+	}
 	if result.record != nil {
 		stored := e.stored[key]
 		stored.Record, stored.Data, stored.Text = result.record, graph.DataPresent, ""
-		e.stored[key] = stored
-		e.judged = false
+		differs[key] = stored
 	}
+	e.commits++
+	e.changed(differs)
 	if result.git != nil {
 		asset, _ := e.graph.Asset(key)
 		r.gits[asset.Location] = result.git
@@ -422,12 +446,20 @@ func (e *Engine) runStep(ctx context.Context, job stepJob) (result stepResult) {
 		return e.stopped(ctx, failed(err))
 	}
 	code := pin.Code
+	// Inputs are pinned now, as they are stored, not as they were known when the step was planned.
 	inputs := map[graph.Key]string{}
-	for _, in := range job.inputs {
-		inputs[in.Key] = ""
-		if in.Record != nil {
-			inputs[in.Key] = in.Record.DataVersion
+	for i := range job.inputs {
+		in := &job.inputs[i]
+		if in.Record, inputs[in.Key], err = e.newest(ctx, in.Key); err != nil {
+			return e.stopped(ctx, failed(err))
 		}
+	}
+	own, err := e.manager.Latest(ctx, asset.Key)
+	if err != nil {
+		return e.stopped(ctx, failed(err))
+	}
+	if own != nil {
+		job.baseSeq = own.Seq
 	}
 	record := graph.Record{Key: asset.Key, Run: job.run, Attempt: job.attempt, Location: asset.Location, Code: bare(code), Inputs: inputs, By: job.user}
 	if job.git == nil {
@@ -445,9 +477,10 @@ func (e *Engine) runStep(ctx context.Context, job stepJob) (result stepResult) {
 		if err != nil {
 			return e.stopped(ctx, failed(err))
 		}
-		if earlier != nil && earlier.File != "" {
-			update := *earlier
-			update.Run, update.Attempt, update.At, update.By, update.Git, update.Code = job.run, job.attempt, time.Now(), job.user, job.git, record.Code
+		young := asset.MaxAge == 0 || earlier != nil && time.Since(earlier.At) < asset.MaxAge
+		if earlier != nil && earlier.File != "" && young {
+			update := *earlier // its data is as old as it was
+			update.Run, update.Attempt, update.By, update.Git, update.Code = job.run, job.attempt, job.user, job.git, record.Code
 			restored, outcome, err := e.manager.Restore(ctx, asset.Key, *earlier, update)
 			switch {
 			case err == nil || e.behind(asset.Key, err):
@@ -516,16 +549,23 @@ func (e *Engine) runStep(ctx context.Context, job stepJob) (result stepResult) {
 		record.Changed = append(record.Changed, "code")
 	}
 	for _, in := range job.inputs {
-		latest, err := e.manager.Latest(ctx, in.Key)
+		_, now, err := e.newest(ctx, in.Key)
 		if err != nil {
 			return e.stopped(ctx, failed(err))
 		}
-		now := ""
-		if latest != nil {
-			now = latest.DataVersion
-		}
 		if now != inputs[in.Key] {
 			record.Changed = append(record.Changed, in.Key.String())
+		}
+	}
+	var foreign []graph.Key
+	for _, in := range job.inputs {
+		if in.Record == nil && inputs[in.Key] != "" {
+			foreign = append(foreign, in.Key)
+		}
+	}
+	if len(foreign) > 0 {
+		if result.foreign, err = e.manager.Stored(ctx, foreign); err != nil {
+			return e.stopped(ctx, failed(err))
 		}
 	}
 	record.At = time.Now()
@@ -546,6 +586,24 @@ func (e *Engine) runStep(ctx context.Context, job stepJob) (result stepResult) {
 		result.outcome = run.Superseded
 	}
 	return result
+}
+
+// newest returns the newest record of an input and its data version; of data that something else made there is no record, and the
+// version is that of the file as it is.
+func (e *Engine) newest(ctx context.Context, key graph.Key) (*graph.Record, string, error) {
+	record, err := e.manager.Latest(ctx, key)
+	if err != nil || record != nil {
+		return record, versionOf(record), err
+	}
+	version, err := e.manager.ForeignVersion(ctx, key)
+	return nil, version, err
+}
+
+func versionOf(record *graph.Record) string {
+	if record == nil {
+		return ""
+	}
+	return record.DataVersion
 }
 
 // behind reports whether an error says that a commit is valid and only the file at the well-known path is not the newest data;

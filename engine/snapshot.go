@@ -160,7 +160,7 @@ func (e *Engine) snapshot() *Snapshot {
 	}
 	for _, name := range e.loader.Names() {
 		s.Locations = append(s.Locations, e.locations[name])
-		if e.loading[name] && e.locations[name].State != "broken" {
+		if e.loading[name] > 0 && e.locations[name].State != "broken" {
 			s.Locations[len(s.Locations)-1].State = "loading"
 		}
 	}

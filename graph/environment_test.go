@@ -14,7 +14,9 @@ func TestEnvironmentReasonsNameVersionsAndNeverValues(t *testing.T) {
 			return Code{Version: version, Parts: []Part{{Kind: PartEnvironment, Symbol: test.symbol, Hash: hash}}}
 		}
 		g := New([]Definitions{{Location: "l", Assets: []Asset{{Key: a, Location: "l", Executable: true, Code: code("go1:2", test.now)}}}}, nil)
-		f := NewFreshness(g, func(Key) Stored { return Stored{Record: &Record{Key: a, Code: code("go1:1", test.then)}, Data: DataPresent} }, noon)
+		f := NewFreshness(g, func(Key) Stored {
+			return Stored{Record: &Record{Key: a, Code: code("go1:1", test.then)}, Data: DataPresent}
+		}, noon)
 		reasons := f.Reasons(a)
 		if len(reasons) != 1 || reasons[0].Kind != EnvironmentChanged || reasons[0].Text != test.want {
 			t.Errorf("%s: got %+v, want %q", test.symbol, reasons, test.want)

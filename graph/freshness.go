@@ -43,6 +43,35 @@ func NewFreshness(g *Graph, stored func(Key) Stored, now time.Time) *Freshness {
 	return f
 }
 
+// After returns the judgement after what is stored of some assets changed, at the same graph and a later time: these assets are
+// judged anew, and everything that reads what changed its status or its data. It costs one look at each asset, and judging only
+// where something changed; what becomes overdue elsewhere meanwhile is left to [NewFreshness].
+func (f *Freshness) After(changed map[Key]Stored, now time.Time) *Freshness {
+	next := &Freshness{g: f.g, now: now, stored: slices.Clone(f.stored), status: slices.Clone(f.status)}
+	again := make([]bool, len(f.g.nodes))
+	for key, stored := range changed {
+		if i, ok := f.g.resolve(key); ok {
+			next.stored[i] = stored
+			again[i] = true
+			for _, reader := range f.g.nodes[i].down {
+				again[reader] = true
+			}
+		}
+	}
+	for i := range again {
+		if !again[i] {
+			continue
+		}
+		if status := next.judge(i, nil); status != next.status[i] {
+			next.status[i] = status
+			for _, reader := range f.g.nodes[i].down {
+				again[reader] = true
+			}
+		}
+	}
+	return next
+}
+
 // Graph returns the graph that was judged.
 func (f *Freshness) Graph() *Graph { return f.g }
 

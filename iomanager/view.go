@@ -124,6 +124,19 @@ func (m *Manager) entryOf(ctx context.Context, key graph.Key, r *graph.Record) (
 	return nil, diag.New("storage", "version %s is not kept any more: %w", VersionName(*r), fs.ErrNotExist)
 }
 
+// ForeignVersion returns the data version of data that assetdev has no record of, "" when there is none. It reads the data once, and
+// again only when its stat key changed.
+func (m *Manager) ForeignVersion(ctx context.Context, key graph.Key) (string, error) {
+	k, err := m.hashForeign(ctx, key)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", nil
+	case err != nil:
+		return "", err
+	}
+	return k.hash, nil
+}
+
 // hashForeign returns what is known of data without a record, with its data version.
 func (m *Manager) hashForeign(ctx context.Context, key graph.Key) (*known, error) {
 	x := m.index
@@ -150,7 +163,11 @@ func (m *Manager) hashForeign(ctx context.Context, key graph.Key) (*known, error
 	}
 	e := &entry{Record: graph.Record{File: k.foreign}}
 	if err := m.describe(ctx, e, path); err != nil {
-		return nil, err
+		// No table after all, or one that cannot be read: what it is made of is its version, and who reads it finds out.
+		if measureErr := e.measure(ctx, path); measureErr != nil {
+			return nil, errors.Join(err, measureErr)
+		}
+		e.DataVersion = opaqueVersion(e.Sum)
 	}
 	k.hash = e.DataVersion
 	if old.entry == nil {

@@ -196,6 +196,11 @@ func (g *goLocation) Stamp(ctx context.Context) (string, bool) {
 			if err == nil {
 				file(path, info)
 			}
+			if d.Type()&fs.ModeSymlink != 0 {
+				if target, err := os.Stat(path); err == nil {
+					file(path, target)
+				}
+			}
 			return nil
 		})
 		if err != nil {

@@ -77,7 +77,8 @@ type unit struct {
 	kept    keptLocation // what the stored graph holds of it
 	now     sync.Mutex   // guards what follows, and writing kept
 	state   State
-	saved   bool // kept is what the file of the stored graph holds
+	saved   bool     // kept is what the file of the stored graph holds
+	roots   []string // as of the last refresh
 }
 
 // opened is a location with what the loader needs beside the contract.
@@ -139,6 +140,7 @@ func (l *Loader) Trust(grant trust.Grant) {
 			u.grant = grant
 			if u.entry.Broken == "" {
 				u.open, u.openErr = l.openLocation(u.entry, grant)
+				u.look()
 			}
 		}
 		u.mu.Unlock()
@@ -190,7 +192,7 @@ type Refreshed struct {
 	State State
 	// Ask says that the definitions may have changed: only asking the location tells.
 	Ask bool
-	// Same says that no code version and no definition changed.
+	// Same says that nothing was touched since the stored graph was written.
 	Same bool
 }
 
@@ -205,6 +207,7 @@ func (l *Loader) Refresh(ctx context.Context, name string, depth Depth) Refreshe
 	if bad != nil {
 		return l.fail(u, bad)
 	}
+	defer u.look()
 	before := l.State(name)
 	stamp, sure := loc.Stamp(ctx)
 	if depth != Always && sure && stamp != "" && stamp+variables(u.kept.Versions, loc.LookupEnv) == u.kept.Stamp && u.kept.Assets != nil && before.Err == nil {
@@ -238,6 +241,10 @@ func (l *Loader) Refresh(ctx context.Context, name string, depth Depth) Refreshe
 			if ctx.Err() != nil {
 				return Refreshed{State: before}
 			}
+			// What the files say is known all the same: what they make stale must not look fresh.
+			s := before
+			s.Assets, _ = l.assets(name, u.kept.Assets, versions)
+			u.set(s)
 			return l.fail(u, asError(err))
 		}
 		kept = keptLocation{Kind: string(u.entry.Kind), Assets: said.Assets, Environment: loc.Environment()}
@@ -270,7 +277,7 @@ func (l *Loader) Refresh(ctx context.Context, name string, depth Depth) Refreshe
 	u.kept, u.saved = kept, false
 	u.now.Unlock()
 	u.set(s)
-	return Refreshed{State: s, Same: before.Err == nil && sameAssets(before.Assets, s.Assets)}
+	return Refreshed{State: s}
 }
 
 // variables hashes the values of the environment variables that code versions name.
@@ -289,12 +296,6 @@ func variables(versions map[string]location.Version, lookup func(string) (string
 		fmt.Fprintf(h, "%s=%t%q\x00", name, ok, value)
 	}
 	return "-" + hex.EncodeToString(h.Sum(nil)[:8])
-}
-
-func sameAssets(a, b []graph.Asset) bool {
-	return slices.EqualFunc(a, b, func(x, y graph.Asset) bool {
-		return x.Key == y.Key && x.Code.Version == y.Code.Version && slices.Equal(x.Deps, y.Deps)
-	})
 }
 
 func (u *unit) set(s State) {
@@ -405,15 +406,27 @@ func (l *Loader) Inputs(name string, key graph.Key) []string {
 	return nil
 }
 
-// Roots returns, by location, the folders and files whose change can change it.
+// look asks the location which files it is made of, for Roots. Its lock is held.
+func (u *unit) look() {
+	if u.open == nil || u.openErr != nil {
+		return
+	}
+	roots := u.open.Files()
+	u.now.Lock()
+	defer u.now.Unlock()
+	u.roots = roots
+}
+
+// Roots returns, by location, the folders and files whose change can change it, as of its last refresh. It does not wait for a
+// refresh that is under way.
 func (l *Loader) Roots() map[string][]string {
 	roots := map[string][]string{}
 	for name, u := range l.units {
-		u.mu.Lock()
-		if u.open != nil {
-			roots[name] = u.open.Files()
+		u.now.Lock()
+		if u.roots != nil {
+			roots[name] = u.roots
 		}
-		u.mu.Unlock()
+		u.now.Unlock()
 	}
 	return roots
 }

@@ -43,9 +43,12 @@ func (h *History) LogFile(run string, key graph.Key) string {
 	return filepath.Join(h.Dir(run), strings.ReplaceAll(key.String(), "/", "%2F")+".log")
 }
 
+// idTime is how an id says when its run began, in UTC.
+const idTime = "20060102-150405"
+
 // NewID returns a run id that sorts by time: date, time and what makes it unique.
 func NewID(now time.Time, unique uint32) string {
-	return now.UTC().Format("20060102-150405") + fmt.Sprintf("-%06x", unique&0xffffff)
+	return now.UTC().Format(idTime) + fmt.Sprintf("-%06x", unique&0xffffff)
 }
 
 // ValidID reports whether run can be the id of a run: it becomes a folder's name.
@@ -212,8 +215,8 @@ func (h *History) locked(run string) bool {
 	return unix.Flock(int(file.Fd()), unix.LOCK_SH|unix.LOCK_NB) != nil
 }
 
-// maxLine bounds one line of an events file, so that a damaged one cannot eat the memory.
-const maxLine = 4 << 20
+// maxLine bounds one line of an events file, so that a damaged one cannot eat the memory. The plan of 100,000 steps fits.
+const maxLine = 64 << 20
 
 // Events calls yield with each event of a run, in order, until it returns false. Damaged lines are passed over. A run that is not there is an error that wraps fs.ErrNotExist.
 func (h *History) Events(run string, yield func(event.Event) bool) error {
@@ -236,23 +239,39 @@ func (h *History) Events(run string, yield func(event.Event) bool) error {
 			return nil
 		}
 	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("run %s: %w", run, err)
+	}
 	return nil
 }
 
-// Prune removes runs that began before the time, and runs beyond the newest keep (0: all may stay), except the newest one. It
-// returns how many it removed.
+// Prune removes runs that began before the time, and runs beyond the newest keep (0: all may stay), except the newest one. When a
+// run began stands in its id; no run is read. It returns how many it removed.
 func (h *History) Prune(before time.Time, keep int) (int, error) {
-	runs, err := h.Runs(0)
-	removed := 0
-	for i, s := range runs {
-		if i == 0 || s.State == event.Running || !s.At.Before(before) && (keep == 0 || i < keep) {
+	entries, err := os.ReadDir(filepath.Join(h.dir, "runs"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("prune the history: %w", err)
+	}
+	slices.Reverse(entries)
+	removed, seen := 0, 0
+	var problems []error
+	for _, entry := range entries {
+		began, err := time.Parse(idTime, entry.Name()[:min(len(entry.Name()), len(idTime))])
+		if !entry.IsDir() || !ValidID(entry.Name()) || err != nil {
+			continue // not ours
+		}
+		seen++
+		if seen == 1 || !began.Before(before) && (keep == 0 || seen <= keep) || h.locked(entry.Name()) {
 			continue
 		}
-		if removeErr := os.RemoveAll(h.Dir(s.Run)); removeErr != nil {
-			err = errors.Join(err, removeErr)
+		if err := os.RemoveAll(h.Dir(entry.Name())); err != nil {
+			problems = append(problems, err)
 			continue
 		}
 		removed++
 	}
-	return removed, err
+	return removed, errors.Join(problems...)
 }

@@ -3,7 +3,10 @@
 //
 // The states of a step, each with its precondition, are those of the constants below. Transitions live in Next alone.
 //
-// Invariants, checked by [Run.Check]:
+// Every step and every edge is looked at a bounded number of times, however long the run: counters say how many steps are in
+// which state, an ended step looks at its readers only, and what can move waits in lists ordered by the plan.
+//
+// Invariants. [Run.Check] checks (b) and (c) from the counters; the tests check all by looking at every step:
 //
 //	(a) A step that is ready, queued or running has only good upstreams in the run.
 //	(b) No step waits unless something it waits for is ready, queued or running, or the limits are exhausted. (From the
@@ -13,9 +16,10 @@
 package run
 
 import (
+	"container/heap"
+	"errors"
 	"fmt"
 	"maps"
-	"slices"
 
 	"github.com/assetdev/assetdev/engine/event"
 	"github.com/assetdev/assetdev/graph"
@@ -71,12 +75,38 @@ type Limits struct {
 type Step struct {
 	graph.Step
 	State   State
-	Attempt int // counts from 1 once it runs
+	Attempt int // counts from 1 once it runs; failures and restarts because of an edit both make a new one
 	Retries int // times a failure is tried again
-	after   []int
-	before  []int
-	restart bool // a stop was asked for because of an edit: goes back to Want instead of Cancelled
-	stopped bool // a stop was asked for by the user
+
+	place    int   // index of its location
+	before   []int // its readers in the run
+	open     int   // upstreams in the run that are not good yet
+	doomed   bool  // an upstream is final and not good
+	failures int   // attempts that failed by themselves
+	restart  bool  // a stop was asked for because of an edit: goes back to Want instead of Cancelled
+	stopped  bool  // a stop was asked for by the user
+}
+
+// A place is a location as far as limits go.
+type place struct {
+	name    string
+	limit   int // 0: none
+	running int
+	queued  order // its steps in Queued, and those that were cancelled meanwhile
+}
+
+// An order is a heap of indices of steps: the first of the plan on top.
+type order []int
+
+func (o order) Len() int           { return len(o) }
+func (o order) Less(i, j int) bool { return o[i] < o[j] }
+func (o order) Swap(i, j int)      { o[i], o[j] = o[j], o[i] }
+func (o *order) Push(x any)        { *o = append(*o, x.(int)) }
+func (o *order) Pop() any {
+	last := len(*o) - 1
+	x := (*o)[last]
+	*o = (*o)[:last]
+	return x
 }
 
 // A Run is the state of all steps. It belongs to one goroutine.
@@ -86,6 +116,11 @@ type Run struct {
 	failFast bool
 	index    map[graph.Key]int
 	halted   bool // no further step starts
+	done     bool // Done was said
+	counts   [Cancelled + 1]int
+	final    int
+	places   []place
+	todo     order // steps in Want that perhaps can move; empty between events
 }
 
 // An Event tells the run what happened. The zero Key in Cancel means all steps.
@@ -127,30 +162,45 @@ const (
 	Start                       // start the step, answer with Ended
 	Stop                        // stop the running step; Ended follows
 	Changed                     // the step has a new state worth telling
-	Done                        // all steps are final
+	Done                        // all steps are final; comes once, as the last effect, without a Key
 )
 
-// An Effect is one thing for the owner to do, in order.
+// An Effect is one thing for the owner to do, in order. State and Attempt are those of the step when the effect arose: by the
+// time the owner performs it the step may be further, as when it is queued and finds a free place at once.
 type Effect struct {
-	Kind EffectKind
-	Key  graph.Key
+	Kind    EffectKind
+	Key     graph.Key
+	State   State
+	Attempt int
 }
 
 // New returns a run of the plan's steps. retries says how often each step is tried again after a failure.
 func New(steps []graph.Step, limits Limits, failFast bool, retries func(graph.Key) int) *Run {
 	limits.Jobs = max(1, limits.Jobs)
 	limits.PerLocation = maps.Clone(limits.PerLocation)
-	r := &Run{limits: limits, failFast: failFast, index: make(map[graph.Key]int, len(steps))}
+	r := &Run{limits: limits, failFast: failFast, index: make(map[graph.Key]int, len(steps)), Steps: make([]Step, 0, len(steps))}
+	places := map[string]int{}
 	for i, s := range steps {
 		r.index[s.Asset] = i
-		r.Steps = append(r.Steps, Step{Step: s, Retries: retries(s.Asset)})
+		p, ok := places[s.Location]
+		if !ok {
+			p = len(r.places)
+			places[s.Location] = p
+			r.places = append(r.places, place{name: s.Location, limit: max(0, limits.PerLocation[s.Location])})
+		}
+		r.Steps = append(r.Steps, Step{Step: s, Retries: retries(s.Asset), place: p})
 	}
+	r.counts[Want] = len(steps)
 	for i := range r.Steps {
-		for _, up := range r.Steps[i].After {
+		s := &r.Steps[i]
+		for _, up := range s.After {
 			if j, ok := r.index[up]; ok {
-				r.Steps[i].after = append(r.Steps[i].after, j)
+				s.open++
 				r.Steps[j].before = append(r.Steps[j].before, i)
 			}
+		}
+		if s.open == 0 {
+			heap.Push(&r.todo, i)
 		}
 	}
 	return r
@@ -170,137 +220,201 @@ func (r *Run) Next(ev Event) []Effect {
 	switch ev := ev.(type) {
 	case Begin:
 	case Checked:
-		s := r.Step(ev.Key)
-		if s == nil || s.State != Ready {
+		i, ok := r.index[ev.Key]
+		if !ok || r.Steps[i].State != Ready {
 			return nil
 		}
 		if ev.Needed {
-			s.State = Queued
+			r.set(i, Queued)
 		} else {
-			s.State = CutOff
+			r.set(i, CutOff)
 		}
-		out = append(out, Effect{Changed, ev.Key})
+		out = append(out, r.effect(Changed, i))
 	case Ended:
-		out = r.ended(ev)
+		i, ok := r.index[ev.Key]
+		if !ok || r.Steps[i].State != Running {
+			return nil
+		}
+		r.ended(i, ev.Outcome)
+		out = append(out, r.effect(Changed, i))
 	case Cancel:
 		out = r.cancel(ev.Key)
 	case Touched:
-		s := r.Step(ev.Key)
-		if s == nil {
+		i, ok := r.index[ev.Key]
+		if !ok {
 			return nil
 		}
+		s := &r.Steps[i]
 		switch s.State {
 		case Running:
 			if !s.restart && !s.stopped {
 				s.restart = true
-				out = append(out, Effect{Stop, ev.Key})
+				out = append(out, r.effect(Stop, i))
 			}
 		case Queued:
 			// Its inputs were pinned and it was found needed; it still is, and takes the new code when it starts.
 		case Want, Ready, Succeeded, Unchanged, CutOff, Superseded, Failed, Skipped, Cancelled:
 		}
 	}
-	return append(out, r.advance()...)
+	return r.advance(out)
 }
 
-func (r *Run) ended(ev Ended) []Effect {
-	s := r.Step(ev.Key)
-	if s == nil || s.State != Running {
-		return nil
+func (r *Run) effect(kind EffectKind, i int) Effect {
+	s := &r.Steps[i]
+	return Effect{kind, s.Asset, s.State, s.Attempt}
+}
+
+// set gives a step a new state, and keeps what is derived from states: counters, lists, and what its readers wait for.
+func (r *Run) set(i int, state State) {
+	s := &r.Steps[i]
+	p := &r.places[s.place]
+	if s.State == Running {
+		p.running--
 	}
-	restart := s.restart
-	s.restart = false
-	switch {
-	case s.stopped || ev.Outcome == Cancelled && !restart:
-		// What was committed before the stop arrived counts.
-		if ev.Outcome.Good() {
-			s.State = ev.Outcome
-		} else {
-			s.State = Cancelled
+	r.counts[s.State]--
+	r.counts[state]++
+	s.State = state
+	switch state {
+	case Want:
+		heap.Push(&r.todo, i)
+	case Ready:
+	case Queued:
+		heap.Push(&p.queued, i)
+	case Running:
+		p.running++
+	case Succeeded, Unchanged, CutOff, Superseded:
+		r.final++
+		for _, j := range s.before {
+			reader := &r.Steps[j]
+			if reader.open--; reader.open == 0 {
+				heap.Push(&r.todo, j)
+			}
 		}
-	case restart && (ev.Outcome == Cancelled || ev.Outcome == Failed) && !r.halted:
-		s.State = Want
-	case ev.Outcome == Failed && s.Attempt <= s.Retries && !r.halted:
-		s.State = Queued
+	case Failed, Skipped, Cancelled:
+		r.final++
+		for _, j := range s.before {
+			if reader := &r.Steps[j]; !reader.doomed {
+				reader.doomed = true
+				heap.Push(&r.todo, j)
+			}
+		}
+	}
+}
+
+func (r *Run) ended(i int, outcome State) {
+	s := &r.Steps[i]
+	restart := s.restart && (outcome == Cancelled || outcome == Failed) && !s.stopped && !r.halted
+	if outcome == Failed && !restart {
+		s.failures++
+	}
+	switch {
+	case restart:
+		r.set(i, Want)
+	case s.stopped && !outcome.Good():
+		r.set(i, Cancelled)
+	case outcome == Failed && s.failures <= s.Retries && !r.halted:
+		r.set(i, Queued)
 	default:
-		s.State = ev.Outcome
+		// What was committed before a stop arrived counts.
+		r.set(i, outcome)
 	}
+	s.restart = false
 	if s.State == Failed && r.failFast {
-		r.halted = true
+		r.halt()
 	}
-	return []Effect{{Changed, ev.Key}}
 }
 
 func (r *Run) cancel(key graph.Key) []Effect {
 	var out []Effect
-	for i := range r.Steps {
+	end := func(i int) {
 		s := &r.Steps[i]
-		if !key.IsZero() && s.Asset != key || s.State.Final() {
-			continue
+		switch {
+		case s.State.Final() || s.State == Running && s.stopped:
+		case s.State == Running:
+			s.stopped = true
+			out = append(out, r.effect(Stop, i))
+		default:
+			r.set(i, Cancelled)
+			out = append(out, r.effect(Changed, i))
 		}
-		if s.State == Running {
-			if !s.stopped {
-				s.stopped = true
-				out = append(out, Effect{Stop, s.Asset})
-			}
-			continue
+	}
+	if !key.IsZero() {
+		if i, ok := r.index[key]; ok {
+			end(i)
 		}
-		s.State = Cancelled
-		out = append(out, Effect{Changed, s.Asset})
+		return out
 	}
-	if key.IsZero() {
-		r.halted = true
+	for i := range r.Steps {
+		end(i)
 	}
+	r.halt()
 	return out
 }
 
+// halt lets no further step start: those that wait are skipped by advance.
+func (r *Run) halt() {
+	if r.halted {
+		return
+	}
+	r.halted = true
+	for i := range r.Steps {
+		if r.Steps[i].State == Want {
+			heap.Push(&r.todo, i)
+		}
+	}
+}
+
 // advance moves every step that can move, in the order of the plan, so that upstreams come before their readers.
-func (r *Run) advance() []Effect {
-	var out []Effect
-	running, perLocation := 0, map[string]int{}
-	for i := range r.Steps {
-		if r.Steps[i].State == Running {
-			running++
-			perLocation[r.Steps[i].Location]++
-		}
-	}
-	final := true
-	for i := range r.Steps {
+func (r *Run) advance(out []Effect) []Effect {
+	for i, ok := r.pick(); ok; i, ok = r.pick() {
 		s := &r.Steps[i]
-		if s.State == Want {
-			switch {
-			case slices.ContainsFunc(s.after, func(j int) bool { up := r.Steps[j].State; return up.Final() && !up.Good() }), r.halted:
-				s.State = Skipped
-				out = append(out, Effect{Changed, s.Asset})
-			case !slices.ContainsFunc(s.after, func(j int) bool { return !r.Steps[j].State.Good() }):
-				s.State = Ready
-				out = append(out, Effect{NeedCheck, s.Asset})
-			}
-		}
-		if s.State == Queued && r.halted {
-			s.State = Skipped
-			out = append(out, Effect{Changed, s.Asset})
-		}
-		if limit := r.limits.PerLocation[s.Location]; s.State == Queued && running < r.limits.Jobs && (limit <= 0 || perLocation[s.Location] < limit) {
-			s.State = Running
+		switch {
+		case s.State == Want && (s.doomed || r.halted), s.State == Queued && r.halted:
+			r.set(i, Skipped)
+			out = append(out, r.effect(Changed, i))
+		case s.State == Want && s.open == 0:
+			r.set(i, Ready)
+			out = append(out, r.effect(NeedCheck, i))
+		case s.State == Queued:
 			s.Attempt++
-			running++
-			perLocation[s.Location]++
-			out = append(out, Effect{Changed, s.Asset}, Effect{Start, s.Asset})
+			r.set(i, Running)
+			out = append(out, r.effect(Changed, i), r.effect(Start, i))
 		}
-		final = final && s.State.Final()
 	}
-	if final {
+	if r.final == len(r.Steps) && !r.done {
+		r.done = true
 		out = append(out, Effect{Kind: Done})
 	}
 	return out
 }
 
+// pick takes the first step of the plan that perhaps can move out of its list: one of todo, or a queued one that may start or,
+// when the run is halted, has to be skipped. A step that was cancelled while it was in a list comes out too, and does not move.
+func (r *Run) pick() (int, bool) {
+	var from *order
+	if len(r.todo) > 0 {
+		from = &r.todo
+	}
+	for k := range r.places {
+		p := &r.places[k]
+		free := r.counts[Running] < r.limits.Jobs && (p.limit == 0 || p.running < p.limit)
+		if len(p.queued) > 0 && (free || r.halted) && (from == nil || p.queued[0] < (*from)[0]) {
+			from = &p.queued
+		}
+	}
+	if from == nil {
+		return 0, false
+	}
+	return heap.Pop(from).(int), true
+}
+
 // Counts returns how many steps are in each state.
 func (r *Run) Counts() map[State]int {
 	counts := map[State]int{}
-	for i := range r.Steps {
-		counts[r.Steps[i].State]++
+	for state, n := range r.counts {
+		if n > 0 {
+			counts[State(state)] = n
+		}
 	}
 	return counts
 }
@@ -320,46 +434,23 @@ func (r *Run) Outcome() string {
 	return event.Succeeded
 }
 
-// Check returns an error when an invariant of the package is broken: a bug, never a user's mistake.
+// Check returns an error when an invariant of the package is broken: a bug, never a user's mistake. It looks at counters, not
+// at steps, so that it may be called after every effect of a run of any length.
 func (r *Run) Check() error {
-	running, active := 0, 0
-	perLocation := map[string]int{}
-	for i := range r.Steps {
-		switch r.Steps[i].State {
-		case Running:
-			running++
-			active++
-			perLocation[r.Steps[i].Location]++
-		case Ready, Queued:
-			active++
-		case Want, Succeeded, Unchanged, CutOff, Superseded, Failed, Skipped, Cancelled:
-		}
-	}
+	running := r.counts[Running]
 	if running > r.limits.Jobs {
 		return fmt.Errorf("%d steps run, more than %d", running, r.limits.Jobs)
 	}
-	for location, n := range perLocation {
-		if limit := r.limits.PerLocation[location]; limit > 0 && n > limit {
-			return fmt.Errorf("%d steps of %s run, more than %d", n, location, limit)
+	for i := range r.places {
+		if p := &r.places[i]; p.limit > 0 && p.running > p.limit {
+			return fmt.Errorf("%d steps of %s run, more than %d", p.running, p.name, p.limit)
 		}
 	}
-	waiting := false
-	for i := range r.Steps {
-		s := &r.Steps[i]
-		waiting = waiting || s.State == Want
-		if s.State == Ready || s.State == Queued || s.State == Running {
-			for _, j := range s.after {
-				if !r.Steps[j].State.Good() {
-					return fmt.Errorf("%s is %s although %s is %s", s.Asset, s.State, r.Steps[j].Asset, r.Steps[j].State)
-				}
-			}
-		}
-		if s.State == Queued && running == 0 {
-			return fmt.Errorf("%s is queued and nothing runs", s.Asset)
-		}
+	if queued := r.counts[Queued]; queued > 0 && running == 0 {
+		return fmt.Errorf("%d steps are queued and nothing runs", queued)
 	}
-	if waiting && active == 0 {
-		return fmt.Errorf("steps wait and nothing is ready, queued or running")
+	if r.counts[Want] > 0 && r.counts[Ready]+r.counts[Queued]+running == 0 {
+		return errors.New("steps wait and nothing is ready, queued or running")
 	}
 	return nil
 }

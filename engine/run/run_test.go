@@ -1,8 +1,10 @@
 package run
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"syscall"
 	"testing"
 
 	"github.com/assetdev/assetdev/graph"
@@ -104,6 +106,34 @@ func TestFailFastStartsNothingMore(t *testing.T) {
 	}
 }
 
+func TestFailFastSkipsTheQueuedOfABusyLocation(t *testing.T) {
+	plan := steps("a", "b", "c")
+	plan[1].Location = "other"
+	r := New(plan, Limits{Jobs: 2, PerLocation: map[string]int{"l": 1}}, true, func(graph.Key) int { return 0 })
+	r.Next(Begin{})
+	a, b, c := plan[0].Asset, plan[1].Asset, plan[2].Asset
+	for _, key := range []graph.Key{a, b, c} {
+		r.Next(Checked{key, true})
+	}
+	want := []Effect{{Changed, b, Failed, 1}, {Changed, c, Skipped, 0}}
+	if got := r.Next(Ended{b, Failed}); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestStoppedStepIsNotTriedAgain(t *testing.T) {
+	a := graph.MustKey("a")
+	r := New(steps("a"), Limits{Jobs: 1}, false, func(graph.Key) int { return 1 })
+	r.Next(Begin{})
+	r.Next(Checked{a, true})
+	r.Next(Touched{a})
+	r.Next(Cancel{a})
+	want := []Effect{{Changed, a, Cancelled, 1}, {Kind: Done}}
+	if got := r.Next(Ended{a, Failed}); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 func TestRetries(t *testing.T) {
 	r := New(steps("a"), Limits{Jobs: 1}, false, func(graph.Key) int { return 2 })
 	if order := trace(t, r, map[string]State{"a": Failed}, nil); order != "a a a " {
@@ -119,16 +149,165 @@ func TestTouchedStepStartsAgain(t *testing.T) {
 	r := New(steps("a", "b a"), Limits{Jobs: 1}, false, func(graph.Key) int { return 0 })
 	r.Next(Begin{})
 	r.Next(Checked{a, true})
-	if got := r.Next(Touched{a}); len(got) != 1 || got[0] != (Effect{Stop, a}) {
+	if got := r.Next(Touched{a}); len(got) != 1 || got[0] != (Effect{Stop, a, Running, 1}) {
 		t.Fatalf("got %v, want a stop", got)
 	}
 	got := r.Next(Ended{a, Cancelled})
-	if !slices.Contains(got, Effect{NeedCheck, a}) {
+	if !slices.Contains(got, Effect{NeedCheck, a, Ready, 1}) {
 		t.Fatalf("got %v, want the step to be checked again", got)
 	}
-	if got := r.Next(Checked{a, true}); !slices.Contains(got, Effect{Start, a}) {
+	if got := r.Next(Checked{a, true}); !slices.Contains(got, Effect{Start, a, Running, 2}) {
 		t.Fatalf("got %v, want it started again", got)
 	}
+}
+
+// TestEffectsTellTheStateAtTheTime: an owner that performs effects later still tells queued before running.
+func TestEffectsTellTheStateAtTheTime(t *testing.T) {
+	a := graph.MustKey("a")
+	r := New(steps("a"), Limits{Jobs: 1}, false, func(graph.Key) int { return 1 })
+	r.Next(Begin{})
+	want := []Effect{{Changed, a, Queued, 0}, {Changed, a, Running, 1}, {Start, a, Running, 1}}
+	if got := r.Next(Checked{a, true}); !slices.Equal(got, want) {
+		t.Errorf("after the check: got %v, want %v", got, want)
+	}
+	want = []Effect{{Changed, a, Queued, 1}, {Changed, a, Running, 2}, {Start, a, Running, 2}}
+	if got := r.Next(Ended{a, Failed}); !slices.Equal(got, want) {
+		t.Errorf("after the failure: got %v, want %v", got, want)
+	}
+	want = []Effect{{Changed, a, Failed, 2}, {Kind: Done}}
+	if got := r.Next(Ended{a, Failed}); !slices.Equal(got, want) {
+		t.Errorf("after the last failure: got %v, want %v", got, want)
+	}
+	for _, late := range []Event{Begin{}, Checked{a, true}, Ended{a, Failed}, Touched{a}, Cancel{a}, Cancel{}} {
+		if got := r.Next(late); len(got) != 0 {
+			t.Errorf("a late %T: got %v, want no effects", late, got)
+		}
+	}
+}
+
+// TestRestartsUseUpNoRetries: whether the stopped attempt says cancelled or failed, an edit is no failure of the step.
+func TestRestartsUseUpNoRetries(t *testing.T) {
+	a := graph.MustKey("a")
+	r := New(steps("a"), Limits{Jobs: 1}, false, func(graph.Key) int { return 1 })
+	r.Next(Begin{})
+	r.Next(Checked{a, true})
+	for _, outcome := range []State{Cancelled, Failed} {
+		r.Next(Touched{a})
+		r.Next(Ended{a, outcome})
+		r.Next(Checked{a, true})
+	}
+	r.Next(Ended{a, Failed})
+	if s := r.Step(a); s.State != Running || s.Attempt != 4 {
+		t.Fatalf("after two restarts and a failure: %v in attempt %d, want the retry running in attempt 4", s.State, s.Attempt)
+	}
+	r.Next(Ended{a, Failed})
+	if s := r.Step(a); s.State != Failed || s.Attempt != 4 {
+		t.Errorf("after the second failure: %v in attempt %d, want failed in attempt 4", s.State, s.Attempt)
+	}
+}
+
+// TestBusyLocationHoldsUpNoOther: free places go to the first queued step of the plan whose location has one.
+func TestBusyLocationHoldsUpNoOther(t *testing.T) {
+	plan := steps("a", "b", "c", "d")
+	plan[3].Location = "other"
+	r := New(plan, Limits{Jobs: 2, PerLocation: map[string]int{"l": 1}}, false, func(graph.Key) int { return 0 })
+	r.Next(Begin{})
+	started := ""
+	for _, name := range []string{"c", "b", "d", "a"} { // the order of the answers is not that of the plan
+		for _, e := range r.Next(Checked{graph.MustKey(name), true}) {
+			if e.Kind == Start {
+				started += e.Key.String() + " "
+			}
+		}
+	}
+	for _, name := range []string{"c", "d", "a"} {
+		for _, e := range r.Next(Ended{graph.MustKey(name), Succeeded}) {
+			if e.Kind == Start {
+				started += e.Key.String() + " "
+			}
+		}
+	}
+	if want := "c d a b "; started != want {
+		t.Errorf("started %q, want %q", started, want)
+	}
+}
+
+// recount checks all that [Run.Check] derives from counters, and more, by looking at every step: the counters, invariant (a),
+// and that nothing is left that could move.
+func recount(r *Run) error {
+	var counts [Cancelled + 1]int
+	running, final := map[string]int{}, 0
+	for i := range r.Steps {
+		s := &r.Steps[i]
+		counts[s.State]++
+		if s.State == Running {
+			running[s.Location]++
+		}
+		if s.State.Final() {
+			final++
+		}
+	}
+	if counts != r.counts || final != r.final {
+		return fmt.Errorf("counted %v, %d final; the run says %v, %d", counts, final, r.counts, r.final)
+	}
+	for _, p := range r.places {
+		if running[p.name] != p.running {
+			return fmt.Errorf("%d steps of %s run; the run says %d", running[p.name], p.name, p.running)
+		}
+	}
+	for i := range r.Steps {
+		s := &r.Steps[i]
+		good, bad := true, false
+		for _, up := range s.After {
+			state := r.Step(up).State
+			good = good && state.Good()
+			bad = bad || state.Final() && !state.Good()
+		}
+		limit := r.limits.PerLocation[s.Location]
+		switch s.State {
+		case Want:
+			if good || bad || r.halted {
+				return fmt.Errorf("%s waits for nothing", s.Asset)
+			}
+		case Queued:
+			if r.halted || counts[Running] < r.limits.Jobs && (limit <= 0 || running[s.Location] < limit) {
+				return fmt.Errorf("%s is queued and could start", s.Asset)
+			}
+		case Ready, Running, Succeeded, Unchanged, CutOff, Superseded, Failed, Skipped, Cancelled:
+		}
+		if (s.State == Ready || s.State == Queued || s.State == Running) && !good {
+			return fmt.Errorf("%s is %s although an upstream is not good", s.Asset, s.State)
+		}
+	}
+	return nil
+}
+
+// inOrder checks the effects of one event: after those about the event itself, upstreams come before readers, in the plan's
+// order, and no queued step is passed over by a later one of its location.
+func inOrder(r *Run, ev Event, effects []Effect) error {
+	last := -1
+	for k, e := range effects {
+		if e.Kind == Done {
+			if k != len(effects)-1 || r.final != len(r.Steps) {
+				return fmt.Errorf("done too early: %v", effects)
+			}
+			continue
+		}
+		if _, all := ev.(Cancel); e.Kind == Stop || k == 0 || all && e.State == Cancelled {
+			continue
+		}
+		i := r.index[e.Key]
+		if i < last {
+			return fmt.Errorf("%s comes too late: %v", e.Key, effects)
+		}
+		last = i
+		for j := range i {
+			if s := &r.Steps[j]; e.Kind == Start && s.State == Queued && s.Location == r.Steps[i].Location {
+				return fmt.Errorf("%s started before %s", e.Key, s.Asset)
+			}
+		}
+	}
+	return nil
 }
 
 // TestAnyRunEnds: whatever happens in whatever order, invariants hold and the run ends once everything running has ended.
@@ -149,7 +328,9 @@ func TestAnyRunEnds(t *testing.T) {
 		r := New(plan, limits, rapid.Bool().Draw(t, "fail fast"), func(graph.Key) int { return 1 })
 		var checks, running []graph.Key
 		done := false
-		take := func(effects []Effect) {
+		finished := 0
+		take := func(ev Event) {
+			effects := r.Next(ev)
 			for _, e := range effects {
 				switch e.Kind {
 				case NeedCheck:
@@ -158,10 +339,14 @@ func TestAnyRunEnds(t *testing.T) {
 					running = append(running, e.Key)
 				case Done:
 					done = true
-				case Stop, Changed:
+				case Changed:
+					if e.State.Final() {
+						finished++
+					}
+				case Stop:
 				}
 			}
-			if err := r.Check(); err != nil {
+			if err := errors.Join(r.Check(), recount(r), inOrder(r, ev, effects)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -171,7 +356,7 @@ func TestAnyRunEnds(t *testing.T) {
 			*list = slices.Delete(*list, i, i+1)
 			return k
 		}
-		take(r.Next(Begin{}))
+		take(Begin{})
 		for guard := 0; !done; guard++ {
 			if guard > 2000 {
 				t.Fatal("no end")
@@ -179,27 +364,104 @@ func TestAnyRunEnds(t *testing.T) {
 			before := slices.Clone(r.Steps)
 			switch action := rapid.IntRange(0, 9).Draw(t, "action"); {
 			case action == 0 && guard < 50:
-				take(r.Next(Touched{plan[rapid.IntRange(0, n-1).Draw(t, "touched")].Asset}))
+				take(Touched{plan[rapid.IntRange(0, n-1).Draw(t, "touched")].Asset})
 			case action == 1 && guard < 50:
 				key := graph.Key{}
 				if rapid.Bool().Draw(t, "one") {
 					key = plan[rapid.IntRange(0, n-1).Draw(t, "cancelled")].Asset
 				}
-				take(r.Next(Cancel{key}))
+				take(Cancel{key})
 			case len(checks) > 0:
-				take(r.Next(Checked{remove(&checks), rapid.Bool().Draw(t, "needed")}))
+				take(Checked{remove(&checks), rapid.Bool().Draw(t, "needed")})
 			case len(running) > 0:
-				take(r.Next(Ended{remove(&running), rapid.SampledFrom([]State{Succeeded, Unchanged, Superseded, Failed, Cancelled}).Draw(t, "outcome")}))
+				take(Ended{remove(&running), rapid.SampledFrom([]State{Succeeded, Unchanged, Superseded, Failed, Cancelled}).Draw(t, "outcome")})
 			default:
 				if !done {
 					t.Fatalf("nothing to wait for and not done: %v", r.Steps)
 				}
 			}
 			for i := range before {
+				if before[i].Attempt > r.Steps[i].Attempt {
+					t.Fatalf("%s went from attempt %d back to %d", before[i].Asset, before[i].Attempt, r.Steps[i].Attempt)
+				}
 				if before[i].State.Final() && r.Steps[i].State != before[i].State {
 					t.Fatalf("%s was %s and became %s", before[i].Asset, before[i].State, r.Steps[i].State)
 				}
 			}
 		}
+		if finished != n {
+			t.Fatalf("%d final states were told of %d steps", finished, n)
+		}
 	})
+}
+
+// cpu returns the processor time of this process so far, in milliseconds.
+func cpu(b *testing.B) float64 {
+	b.Helper()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		b.Fatal(err)
+	}
+	return float64(usage.Utime.Nano()+usage.Stime.Nano()) / 1e6
+}
+
+// BenchmarkRun takes runs from begin to end, checking the invariants after every effect as the owner does. One iteration is
+// one run; the time without the making of the plan.
+func BenchmarkRun(b *testing.B) {
+	const n = 10_000
+	for _, shape := range []struct {
+		name string
+		ups  func(i int) []int
+	}{
+		{"independent", func(int) []int { return nil }},
+		{"chain", func(i int) []int { return []int{i - 1} }},
+		{"realistic", func(i int) []int { // a tenth are sources; the others read one to four steps of the 200 before them
+			if i < 10 || i%10 == 0 {
+				return nil
+			}
+			var ups []int
+			for k := range 1 + i%4 {
+				ups = append(ups, i-1-(i*7919+k*104729)%min(i, 200))
+			}
+			return ups
+		}},
+	} {
+		b.Run(fmt.Sprintf("steps=%d/shape=%s", n, shape.name), func(b *testing.B) {
+			plan := make([]graph.Step, n)
+			for i := range plan {
+				plan[i] = graph.Step{Asset: graph.MustKey(fmt.Sprint("s", i)), Location: fmt.Sprint("l", i%5)}
+				if i == 0 {
+					continue
+				}
+				for _, j := range shape.ups(i) {
+					plan[i].After = append(plan[i].After, plan[j].Asset)
+				}
+			}
+			began := cpu(b)
+			for b.Loop() {
+				r := New(plan, Limits{Jobs: 8, PerLocation: map[string]int{"l0": 1}}, false, func(graph.Key) int { return 0 })
+				todo, done := r.Next(Begin{}), false
+				for len(todo) > 0 {
+					e := todo[0]
+					todo = todo[1:]
+					switch e.Kind {
+					case NeedCheck:
+						todo = append(todo, r.Next(Checked{e.Key, true})...)
+					case Start:
+						todo = append(todo, r.Next(Ended{e.Key, Succeeded})...)
+					case Done:
+						done = true
+					case Stop, Changed:
+					}
+					if err := r.Check(); err != nil {
+						b.Fatal(err)
+					}
+				}
+				if !done {
+					b.Fatal("the run never ended")
+				}
+			}
+			b.ReportMetric((cpu(b)-began)/float64(b.N), "cpu-ms/op")
+		})
+	}
 }

@@ -1,0 +1,159 @@
+package engine
+
+// What the storage holds, kept up to date: others commit, delete and overwrite while a workspace is open.
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/assetdev/assetdev/graph"
+	"github.com/assetdev/assetdev/internal/diag"
+)
+
+// readStored asks the storage what it holds of the keys, nil being all, and takes the answer. The owner, or Open before there
+// is one, calls it; with a folder as storage it takes milliseconds.
+func (e *Engine) readStored(ctx context.Context, keys []graph.Key) {
+	if keys == nil {
+		keys = e.graph.Keys()
+	}
+	found, err := e.manager.Stored(ctx, keys)
+	if len(e.stored) == 0 && found != nil {
+		e.stored = found // the first time, instead of putting each in once more
+		for key, a := range e.remembered {
+			if s, ok := found[key]; ok && a.Last != nil {
+				s.Last = a.Last
+				found[key] = s
+			}
+		}
+	}
+	e.takeStored(keys, found, err)
+	e.judged = false
+	e.touch()
+}
+
+// takeStored puts an answer of the storage into the engine's state, and returns what differs from what was known.
+func (e *Engine) takeStored(keys []graph.Key, found map[graph.Key]graph.Stored, err error) map[graph.Key]graph.Stored {
+	differs := map[graph.Key]graph.Stored{}
+	for _, key := range keys {
+		s, ok := found[key]
+		if err != nil && !ok {
+			s = graph.Stored{Data: graph.DataUnreachable, Text: err.Error()}
+		}
+		old, known := e.stored[key]
+		s.Last = e.remembered[key].Last
+		if known && sameStored(old, s) {
+			continue
+		}
+		differs[key] = s
+		e.stored[key] = s
+	}
+	return differs
+}
+
+// sameStored reports whether two answers about one asset say the same.
+func sameStored(a, b graph.Stored) bool {
+	return a.Data == b.Data && a.Version == b.Version && a.Text == b.Text && a.Last == b.Last &&
+		(a.Record == nil) == (b.Record == nil) && (a.Record == nil || a.Record.Seq == b.Record.Seq)
+}
+
+// changed takes what is stored of some assets now, and judges what hangs on it.
+func (e *Engine) changed(stored map[graph.Key]graph.Stored) {
+	for key, s := range stored {
+		e.stored[key] = s
+	}
+	if e.judged && e.graphAt == e.definedAt {
+		e.fresh = e.fresh.After(stored, time.Now())
+	}
+	e.touch()
+}
+
+// lookAtStorage brings what is known of the stored data up to date: what others wrote, deleted or overwrote since. It asks the
+// storage on the caller's goroutine, which is not the owner's.
+func (e *Engine) lookAtStorage(ctx context.Context) error {
+	for again := true; again; {
+		var keys []graph.Key
+		var commits int
+		if err := e.call(ctx, func() { e.rebuild(); keys, commits = e.graph.Keys(), e.commits }); err != nil {
+			return err
+		}
+		found, err := e.manager.Stored(ctx, keys)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if foreignErr := e.foreignVersions(ctx, found); foreignErr != nil {
+			return foreignErr
+		}
+		if err := e.call(ctx, func() {
+			if again = e.commits != commits; again {
+				return
+			}
+			if differs := e.takeStored(keys, found, err); len(differs) > 0 {
+				e.changed(differs)
+			}
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// foreignVersions fills in the data versions of data that something else made and that some asset reads: a file that changed
+// has to be read for that. It runs on a worker or a caller's goroutine.
+func (e *Engine) foreignVersions(ctx context.Context, found map[graph.Key]graph.Stored) error {
+	var problems []error
+	for key, s := range found {
+		if s.Data != graph.DataForeign || s.Version != "" {
+			continue
+		}
+		read := false
+		if err := e.call(ctx, func() { read = len(e.graph.Downstreams(key)) > 0 }); err != nil {
+			return err
+		}
+		if !read {
+			continue
+		}
+		version, err := e.manager.ForeignVersion(ctx, key)
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		s.Version = version
+		found[key] = s
+	}
+	return errors.Join(problems...)
+}
+
+// readsForeign reports whether some asset reads data that something else made and whose version is not known.
+func (e *Engine) readsForeign() bool {
+	for key, s := range e.stored {
+		if s.Data == graph.DataForeign && s.Version == "" && len(e.graph.Downstreams(key)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// storageEvery is the shortest time between two looks at the storage.
+const storageEvery = 3 * time.Second
+
+// watchStorage looks at the storage from time to time, as seldom as keeps it below half a percent of a core, so that what others
+// do shows within seconds. It runs on a worker as long as the engine does.
+func (e *Engine) watchStorage(ctx context.Context) {
+	failed := ""
+	for {
+		began := time.Now()
+		err := e.lookAtStorage(ctx)
+		if err != nil && ctx.Err() == nil && err.Error() != failed {
+			failed = err.Error() // told once, not every few seconds
+			e.post(func() { e.notice(diag.New("storage", "%w", err)) })
+		}
+		timer := time.NewTimer(max(storageEvery, 200*time.Since(began)))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+	}
+}
