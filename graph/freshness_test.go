@@ -542,3 +542,34 @@ func BenchmarkFreshness(b *testing.B) {
 		})
 	}
 }
+
+// TestAfterAgreesWithANewJudgement: judging what changed gives what judging everything gives.
+func TestAfterAgreesWithANewJudgement(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := randomWorld(t, false)
+		g := w.graph()
+		f := NewFreshness(g, func(k Key) Stored { return w.stored[k] }, noon)
+		for range rapid.IntRange(1, 6).Draw(t, "changes") {
+			changed := map[Key]Stored{}
+			for range rapid.IntRange(1, 3).Draw(t, "assets") {
+				key := g.Key(rapid.IntRange(0, g.Len()-1).Draw(t, "asset"))
+				s := w.stored[key]
+				s.Data = rapid.SampledFrom([]DataState{DataAbsent, DataPresent, DataMissing, DataChanged, DataForeign, DataUnreachable}).Draw(t, "data")
+				if s.Record != nil {
+					r := *s.Record
+					r.DataVersion = rapid.SampledFrom([]string{"d1", "d2", r.DataVersion}).Draw(t, "version")
+					s.Record = &r
+				}
+				s.Version = rapid.SampledFrom([]string{"", "f1", "f2"}).Draw(t, "foreign version")
+				changed[key], w.stored[key] = s, s
+			}
+			f = f.After(changed, noon)
+			want := NewFreshness(g, func(k Key) Stored { return w.stored[k] }, noon)
+			for _, key := range g.Keys() {
+				if f.Status(key) != want.Status(key) {
+					t.Fatalf("%s: got %v, want %v", key, f.Status(key), want.Status(key))
+				}
+			}
+		}
+	})
+}
