@@ -249,7 +249,7 @@ func seal(path string) error {
 		return err
 	}
 	defer file.Close()
-	if err := file.Chmod(0o444); err != nil {
+	if err := file.Chmod(0o400); err != nil {
 		return err
 	}
 	return file.Sync()

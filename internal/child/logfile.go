@@ -42,7 +42,7 @@ type logFile struct {
 const maxPending = 4 << 20
 
 func openLogFile(name string, limit int64) (*logFile, error) {
-	head, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	head, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("create log: %w", err)
 	}
