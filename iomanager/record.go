@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -149,7 +150,7 @@ type fileRecord struct {
 	CodeVersion string               `json:"code_version"`
 	CodeAuthor  bool                 `json:"code_author,omitempty"`
 	CodeCoarse  string               `json:"code_coarse,omitempty"`
-	CodeParts   fileParts            `json:"code_parts,omitempty"`
+	CodeParts   []filePart           `json:"code_parts,omitempty"`
 	File        string               `json:"file,omitempty"`
 	Sum         string               `json:"sum,omitempty"`
 	Content     string               `json:"content,omitempty"`
@@ -172,21 +173,32 @@ type filePart struct {
 	Line   int    `json:"line,omitempty"`
 }
 
-// fileParts are most of a record. Package json takes longer for them than everything else takes that a first look at a storage does, so
-// what encode writes is read by hand; whatever looks different is left to package json.
-type fileParts []filePart
+// Parts are most of a record, and package json takes longer for them than everything else takes that a first look at a storage does. So
+// those that encode writes are cut out and read by hand; whatever looks different is left to package json.
+const partsBegin, partsEnd = "\n \"code_parts\": [", "\n ]"
 
-// UnmarshalJSON reads a list of parts.
-func (f *fileParts) UnmarshalJSON(data []byte) error {
-	if parts, ok := parseParts(string(data)); ok {
-		*f = parts
-		return nil
+// cutParts returns the record without its parts, and those; ok is false when they are not as encode writes them. A text cannot hold
+// a newline, so what is found is at the top of the record.
+func cutParts(data []byte) (rest []byte, parts []filePart, ok bool) {
+	begin := bytes.Index(data, []byte(partsBegin))
+	if begin < 0 {
+		return nil, nil, false
 	}
-	return json.Unmarshal(data, (*[]filePart)(f))
+	begin += len(partsBegin) - 1
+	length := bytes.Index(data[begin:], []byte(partsEnd))
+	if length < 0 {
+		return nil, nil, false
+	}
+	end := begin + length + len(partsEnd)
+	if parts, ok = parseParts(string(data[begin:end])); !ok {
+		return nil, nil, false
+	}
+	rest = slices.Concat(data[:begin], []byte("null"), data[end:])
+	return rest, parts, bytes.Count(bytes.ToLower(rest), []byte("code_parts")) == 1 && !bytes.ContainsRune(rest, '\\')
 }
 
 // parseParts reads parts as encode writes them; ok is false for any other text, of which package json knows whether it is one.
-func parseParts(in string) (parts fileParts, ok bool) {
+func parseParts(in string) (parts []filePart, ok bool) {
 	next := func(c byte) bool {
 		in = strings.TrimLeft(in, " \n")
 		if in == "" || in[0] != c {
@@ -308,7 +320,14 @@ func encode(e *entry) ([]byte, error) {
 // decode reads a record. The error says what is wrong with it; it wraps errNewer when its format is newer than Format.
 func decode(data []byte) (*entry, error) {
 	var r fileRecord
-	err := json.Unmarshal(data, &r)
+	rest, parts, cut := cutParts(data)
+	if !cut {
+		rest = data
+	}
+	err := json.Unmarshal(rest, &r)
+	if cut {
+		r.CodeParts = parts
+	}
 	if r.Format > Format {
 		return nil, fmt.Errorf("format %d: %w", r.Format, errNewer)
 	} else if err != nil {

@@ -271,10 +271,38 @@ func FuzzParts(f *testing.F) {
 		if err := json.Unmarshal([]byte(text), &want); err != nil {
 			t.Fatalf("%q is read by hand, but %v", text, err)
 		}
-		if diff := cmp.Diff(want, []filePart(byHand)); diff != "" {
+		if diff := cmp.Diff(want, byHand); diff != "" {
 			t.Error(diff)
 		}
 	})
+}
+
+// TestPartsAreCut: the fast way is taken for what is written, and says the same as the other one; not for what looks like it.
+func TestPartsAreCut(t *testing.T) {
+	e := goldenEntry()
+	e.Metadata = nil // a backslash in a text: the slow way
+	data, err := encode(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest, parts, ok := cutParts(data)
+	if !ok || len(parts) != len(e.Code.Parts) || len(rest) >= len(data) {
+		t.Fatalf("got %d parts, %t", len(parts), ok)
+	}
+	var want, got fileRecord
+	if err := errors.Join(json.Unmarshal(data, &want), json.Unmarshal(rest, &got)); err != nil {
+		t.Fatal(err)
+	}
+	got.CodeParts = parts
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(graph.Key{})); diff != "" {
+		t.Error(diff)
+	}
+	twice := strings.Replace(string(data), "\n \"file\"", "\n \"code_parts\": [],\n \"file\"", 1)
+	for _, text := range []string{twice, strings.ReplaceAll(string(data), "\n ]", "]"), `{"code_parts": []}`} {
+		if _, _, ok := cutParts([]byte(text)); ok {
+			t.Errorf("the fast way for %s", text)
+		}
+	}
 }
 
 func FuzzIndex(f *testing.F) {
