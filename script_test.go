@@ -35,6 +35,14 @@ var goEnv = []string{"GOCACHE", "GOMODCACHE", "GOPROXY", "GOSUMDB", "GOTOOLCHAIN
 
 // TestScript runs the scenarios of testdata/script against the real binary.
 func TestScript(t *testing.T) {
+	p := scenarios(t)
+	p.Dir = "testdata/script"
+	testscript.Run(t, p)
+}
+
+// scenarios says what scenarios are run with: the environment, and our own verbs.
+func scenarios(t *testing.T) testscript.Params {
+	t.Helper()
 	values, err := exec.CommandContext(t.Context(), "go", append([]string{"env"}, goEnv...)...).Output()
 	if err != nil {
 		t.Fatal(err)
@@ -44,8 +52,7 @@ func TestScript(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+	return testscript.Params{
 		Setup: func(e *testscript.Env) error {
 			for i, name := range goEnv {
 				e.Setenv(name, shared[i])
@@ -70,6 +77,7 @@ func TestScript(t *testing.T) {
 			"signal": signalTo,
 			"ended":  ended,
 			"gone":   gone,
+			"prints": prints,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "netns" {
@@ -78,7 +86,7 @@ func TestScript(t *testing.T) {
 			}
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
-	})
+	}
 }
 
 // shop [-untrusted] writes the workspace of two small repositories, north and south.
