@@ -159,6 +159,9 @@ type Engine struct {
 	judged     bool // fresh is of graph and stored
 }
 
+// measureAfter is how long after opening the storage is measured.
+const measureAfter = 3 * time.Second
+
 // Open opens a workspace: the stored graph and the storage's records are there when it returns; code locations that changed
 // load in the background. An invalid workspace file is an error that joins [*diag.Error]s. A workspace that is not trusted
 // opens all the same: its Snapshot asks, and what would execute code fails with a [*trust.NeedsTrust].
@@ -231,7 +234,16 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 		}
 	}
 	if opts.Watch {
-		e.work(func(ctx context.Context) { e.measure(ctx) })
+		e.work(func(ctx context.Context) {
+			// Nobody waits for the size, and walking the storage would hold up the first frame.
+			timer := time.NewTimer(measureAfter)
+			defer timer.Stop()
+			select {
+			case <-timer.C:
+				e.measure(ctx)
+			case <-ctx.Done():
+			}
+		})
 		e.work(e.watchStorage)
 	} else if e.readsForeign() {
 		// A command waits for it: what others made may have changed.
