@@ -56,6 +56,7 @@ var housePlan = map[string]string{
 	"internal/packed":              "",
 	"bench/measure":                "",
 	"bench/generate":               "demo engine graph internal/child iomanager",
+	"bench/screen":                 "tui/tuitest",
 	"bench/save":                   "demo engine engine/event graph internal/child",
 	"internal/child":               "internal/diag",
 	"internal/trust":               "internal/diag",
