@@ -21,8 +21,6 @@ func at(text string) time.Time {
 	return t
 }
 
-func pointer[T any](v T) *T { return &v }
-
 // events has of each kind one that says as little as it can and one that says everything, with the lines they are written as.
 var events = []struct {
 	event Event
@@ -37,7 +35,7 @@ var events = []struct {
 			Kind: KindPlan, Run: "r1", By: "user", Select: "a & b", Blocked: []graph.Blocked{{Asset: graph.MustKey("c"), Text: "x < y"}},
 			Steps: []graph.Step{
 				{Asset: graph.MustKey("a"), Location: "north", Why: "stale"},
-				{Asset: graph.MustKey("b"), Partition: "2026-11-01", Location: "north", Why: "missing", After: []graph.Key{graph.MustKey("a")}, ForecastMS: pointer(int64(0)), MayBeCutOff: true},
+				{Asset: graph.MustKey("b"), Partition: "2026-11-01", Location: "north", Why: "missing", After: []graph.Key{graph.MustKey("a")}, ForecastMS: new(int64(0)), MayBeCutOff: true},
 			},
 		},
 		`{"at":"2026-11-24T07:18:31Z","event":"plan","run":"r1","by":"user","selection":"a & b","steps":[` +
@@ -46,40 +44,40 @@ var events = []struct {
 			`"blocked":[{"asset":"c","text":"x < y"}]}`,
 	},
 	{
-		Event{Kind: KindStep, Run: "r1", Asset: pointer(graph.MustKey("a")), Location: "north", State: Queued},
+		Event{Kind: KindStep, Run: "r1", Asset: new(graph.MustKey("a")), Location: "north", State: Queued},
 		`{"at":"2026-11-24T07:18:31Z","event":"step","run":"r1","asset":"a","partition":null,"location":"north","attempt":0,"state":"queued",` +
 			`"ms":null,"rows":null,"bytes":null,"data_version":null,"error":null}`,
 	},
 	{
 		Event{
-			Kind: KindStep, Run: "r1", Asset: pointer(graph.MustKey("a/b")), Partition: "p", Location: "north", Attempt: 2, State: Failed, MS: pointer(int64(5)), Rows: pointer(int64(0)),
-			Bytes: pointer(int64(7)), DataVersion: "d1:ff", Error: &Error{Message: "no rows\x1b[31m"},
+			Kind: KindStep, Run: "r1", Asset: new(graph.MustKey("a/b")), Partition: "p", Location: "north", Attempt: 2, State: Failed, MS: new(int64(5)), Rows: new(int64(0)),
+			Bytes: new(int64(7)), DataVersion: "d1:ff", Error: &Error{Message: "no rows\x1b[31m"},
 		},
 		`{"at":"2026-11-24T07:18:31Z","event":"step","run":"r1","asset":"a/b","partition":"p","location":"north","attempt":2,"state":"failed",` +
 			`"ms":5,"rows":0,"bytes":7,"data_version":"d1:ff","error":{"message":"no rows\u001b[31m","trace":"","file":"","line":0}}`,
 	},
 	{
-		Event{Kind: KindProgress, Run: "r1", Asset: pointer(graph.MustKey("a"))},
+		Event{Kind: KindProgress, Run: "r1", Asset: new(graph.MustKey("a"))},
 		`{"at":"2026-11-24T07:18:31Z","event":"progress","run":"r1","asset":"a","fraction":null,"text":""}`,
 	},
 	{
-		Event{Kind: KindProgress, Run: "r1", Asset: pointer(graph.MustKey("a")), Fraction: pointer(0.5), Text: "pricing"},
+		Event{Kind: KindProgress, Run: "r1", Asset: new(graph.MustKey("a")), Fraction: new(0.5), Text: "pricing"},
 		`{"at":"2026-11-24T07:18:31Z","event":"progress","run":"r1","asset":"a","fraction":0.5,"text":"pricing"}`,
 	},
 	{
-		Event{Kind: KindLog, Run: "r1", Asset: pointer(graph.MustKey("a")), Stream: "stdout", Text: "hello"},
+		Event{Kind: KindLog, Run: "r1", Asset: new(graph.MustKey("a")), Stream: "stdout", Text: "hello"},
 		`{"at":"2026-11-24T07:18:31Z","event":"log","run":"r1","asset":"a","stream":"stdout","level":null,"text":"hello"}`,
 	},
 	{
-		Event{Kind: KindLog, Run: "r1", Asset: pointer(graph.MustKey("a")), Stream: "log", Level: "warning", Text: "hello"},
+		Event{Kind: KindLog, Run: "r1", Asset: new(graph.MustKey("a")), Stream: "log", Level: "warning", Text: "hello"},
 		`{"at":"2026-11-24T07:18:31Z","event":"log","run":"r1","asset":"a","stream":"log","level":"warning","text":"hello"}`,
 	},
 	{
-		Event{Kind: KindReload, Location: "north", State: "loaded", MS: pointer(int64(12))},
+		Event{Kind: KindReload, Location: "north", State: "loaded", MS: new(int64(12))},
 		`{"at":"2026-11-24T07:18:31Z","event":"reload","location":"north","state":"loaded","ms":12,"changed":[],"error":null}`,
 	},
 	{
-		Event{Kind: KindReload, Location: "north", State: "broken", MS: pointer(int64(12)), Changed: []graph.Key{graph.MustKey("a")}, Error: &Error{Message: "m", Trace: "t", File: "f.go", Line: 3}},
+		Event{Kind: KindReload, Location: "north", State: "broken", MS: new(int64(12)), Changed: []graph.Key{graph.MustKey("a")}, Error: &Error{Message: "m", Trace: "t", File: "f.go", Line: 3}},
 		`{"at":"2026-11-24T07:18:31Z","event":"reload","location":"north","state":"broken","ms":12,"changed":["a"],"error":{"message":"m","trace":"t","file":"f.go","line":3}}`,
 	},
 	{
@@ -87,11 +85,11 @@ var events = []struct {
 		`{"at":"2026-11-24T07:18:31Z","event":"run","run":"r1","state":"running","ms":null,"counts":{}}`,
 	},
 	{
-		Event{Kind: KindRun, Run: "r1", State: Failed, MS: pointer(int64(99)), Counts: map[string]int{Succeeded: 5, Failed: 1}},
+		Event{Kind: KindRun, Run: "r1", State: Failed, MS: new(int64(99)), Counts: map[string]int{Succeeded: 5, Failed: 1}},
 		`{"at":"2026-11-24T07:18:31Z","event":"run","run":"r1","state":"failed","ms":99,"counts":{"failed":1,"succeeded":5}}`,
 	},
 	{
-		Event{Kind: KindWaiting, Asset: pointer(graph.MustKey("a")), Text: "takes 14s"},
+		Event{Kind: KindWaiting, Asset: new(graph.MustKey("a")), Text: "takes 14s"},
 		`{"at":"2026-11-24T07:18:31Z","event":"waiting","asset":"a","text":"takes 14s"}`,
 	},
 	{
@@ -131,9 +129,9 @@ func TestEarlierVersions(t *testing.T) {
 	want := []Event{
 		{Kind: KindPlan, Run: "r1", By: "user", Select: "a", Steps: []graph.Step{{Asset: graph.MustKey("a"), Location: "north", Why: "missing", After: []graph.Key{}}}},
 		{Kind: KindRun, Run: "r1", State: Running},
-		{Kind: KindStep, Run: "r1", Asset: pointer(graph.MustKey("a")), Location: "north", State: Queued},
-		{Kind: KindStep, Run: "r1", Asset: pointer(graph.MustKey("a")), Location: "north", Attempt: 1, State: Failed, MS: pointer(int64(3)), Error: &Error{Message: "no"}},
-		{Kind: KindRun, Run: "r1", State: Failed, MS: pointer(int64(4)), Counts: map[string]int{Failed: 1}},
+		{Kind: KindStep, Run: "r1", Asset: new(graph.MustKey("a")), Location: "north", State: Queued},
+		{Kind: KindStep, Run: "r1", Asset: new(graph.MustKey("a")), Location: "north", Attempt: 1, State: Failed, MS: new(int64(3)), Error: &Error{Message: "no"}},
+		{Kind: KindRun, Run: "r1", State: Failed, MS: new(int64(4)), Counts: map[string]int{Failed: 1}},
 	}
 	i := 0
 	for line := range strings.Lines(string(data)) {
