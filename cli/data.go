@@ -2,12 +2,16 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/assetdev/assetdev/engine"
 	"github.com/assetdev/assetdev/graph"
+	"github.com/assetdev/assetdev/internal/diag"
 	"github.com/assetdev/assetdev/iomanager/page"
 	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
@@ -17,6 +21,7 @@ func (a *app) previewCommand() *cobra.Command {
 	request := engine.PageRequest{Limit: 10}
 	c := &cobra.Command{
 		Use: "preview ASSET", Short: "rows of an asset's data", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeAsset,
+		Example: "  assetdev preview customer_risk_scores --rows 5\n  assetdev preview product_catalog --columns product,cost --offset 20\n  assetdev preview order_data --version 20261124-071731-a54b08-1",
 		RunE: func(_ *cobra.Command, args []string) (err error) {
 			if request.Asset, err = key(args[0]); err != nil {
 				return err
@@ -24,7 +29,7 @@ func (a *app) previewCommand() *cobra.Command {
 			if request.Limit < 0 || request.Offset < 0 {
 				return usage("--rows and --offset cannot be negative")
 			}
-			return a.with(engine.Options{}, func(e *engine.Engine, s *engine.Snapshot) error { return a.preview(e, s, request) })
+			return a.withStored(func(e *engine.Engine, s *engine.Snapshot) error { return a.preview(e, s, request) }, request.Asset)
 		},
 	}
 	c.Flags().Int64Var(&request.Limit, "rows", 10, "number of rows")
@@ -120,7 +125,7 @@ func (a *app) versionsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.with(engine.Options{}, func(e *engine.Engine, s *engine.Snapshot) error {
+			return a.withStored(func(e *engine.Engine, s *engine.Snapshot) error {
 				records, err := e.Versions(a.ctx, k)
 				if err != nil {
 					return err
@@ -150,14 +155,14 @@ func (a *app) versionsCommand() *cobra.Command {
 							commit += "+"
 						}
 					}
-					t.add(mark+" "+engine.VersionName(r), age(r.At, now), count(r.Rows)+" rows", size(r.Bytes), commit, safe(r.By))
+					t.add(mark+" "+safe(engine.VersionName(r)), age(r.At, now), count(r.Rows)+" rows", size(r.Bytes), safe(commit), safe(r.By))
 				}
 				t.print(a.Stdout, "")
 				if len(records) == 0 {
-					fmt.Fprintf(a.Stdout, "%s has no data\n", safe(k.String()))
+					a.remark("%s has no data", k)
 				}
 				return nil
-			})
+			}, k)
 		},
 	}
 }
@@ -165,14 +170,15 @@ func (a *app) versionsCommand() *cobra.Command {
 func (a *app) rollbackCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "rollback ASSET VERSION", Short: "make a kept version the newest data again", Args: cobra.ExactArgs(2), ValidArgsFunction: a.completeAsset,
+		Example: "  assetdev versions order_data\n  assetdev rollback order_data 20261124-071731-a54b08-1",
 		RunE: func(_ *cobra.Command, args []string) error {
 			k, err := key(args[0])
 			if err != nil {
 				return err
 			}
-			return a.with(engine.Options{}, func(e *engine.Engine, _ *engine.Snapshot) error {
+			return a.withStored(func(e *engine.Engine, _ *engine.Snapshot) error {
 				return a.tell(e, engine.Rollback{Asset: k, Version: args[1]})
-			})
+			}, k)
 		},
 	}
 }
@@ -183,19 +189,16 @@ func (a *app) tell(e *engine.Engine, c engine.Command) error {
 	if err != nil {
 		return err
 	}
-	if a.json {
-		return printJSON(a.Stdout, map[string]any{"format": 1, "text": reply.Text})
-	}
-	if !a.quiet {
-		fmt.Fprintln(a.Stdout, safe(reply.Text))
-	}
-	return nil
+	return a.say(reply.Text)
 }
 
 func (a *app) adoptCommand() *cobra.Command {
 	var selects []string
 	c := &cobra.Command{
 		Use: "adopt SELECTION", Short: "accept data that something else made, without running", ValidArgsFunction: a.completeSelection,
+		Long: `Where the data of an asset was there before assetdev was, as a file that another tool or another person made, nobody knows which
+code made it: its status is unknown. adopt takes it for what the code of now makes from the inputs of now.`,
+		Example: "  assetdev adopt order_data\n  assetdev adopt 'status:unknown'",
 		RunE: func(_ *cobra.Command, args []string) error {
 			args = selection(args, selects)
 			if len(args) == 0 {
@@ -216,7 +219,11 @@ func (a *app) adoptCommand() *cobra.Command {
 					made = keys // the answer says why it cannot be adopted
 				}
 				if len(made) == 0 {
-					fmt.Fprintln(a.Stdout, "nothing to adopt: none of the selected assets has data that was made elsewhere")
+					const nothing = "nothing to adopt: none of the selected assets has data that was made elsewhere"
+					if a.json {
+						return a.say(nothing)
+					}
+					a.remark(nothing)
 					return nil
 				}
 				return a.tell(e, engine.Adopt{Keys: made})
@@ -232,7 +239,7 @@ func (a *app) gcCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "gc", Short: "retention: remove old versions and runs", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return a.with(engine.Options{}, func(e *engine.Engine, _ *engine.Snapshot) error {
+			return a.withStored(func(e *engine.Engine, _ *engine.Snapshot) error {
 				report, err := e.Collect(a.ctx, dryRun)
 				if err != nil {
 					return err
@@ -258,7 +265,10 @@ func (a *app) runsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "runs", Short: "the history of runs, newest first", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return a.with(engine.Options{}, func(e *engine.Engine, _ *engine.Snapshot) error {
+			if limit < 0 {
+				return usage("--limit %d: it cannot be negative", limit)
+			}
+			return a.withStored(func(e *engine.Engine, _ *engine.Snapshot) error {
 				runs, err := e.Runs(a.ctx, limit)
 				if err != nil {
 					return err
@@ -271,13 +281,13 @@ func (a *app) runsCommand() *cobra.Command {
 				for _, r := range runs {
 					var parts []string
 					for _, state := range finalCounts(r.Counts) {
-						parts = append(parts, fmt.Sprintf("%d %s", r.Counts[state], strings.ReplaceAll(state, "_", " ")))
+						parts = append(parts, fmt.Sprintf("%d %s", r.Counts[state], safe(strings.ReplaceAll(state, "_", " "))))
 					}
-					t.add(a.look.mark(r.State)+" "+r.Run, age(r.At, now), took(r.MS), a.look.word(r.State), r.By, safe(ansi.Truncate(r.Selection, maxCell, "…")), a.look.paint(dim, strings.Join(parts, ", ")))
+					t.add(a.look.mark(r.State)+" "+safe(r.Run), age(r.At, now), took(r.MS), a.look.word(r.State), safe(r.By), ansi.Truncate(safe(r.Selection), maxCell, "…"), a.look.paint(dim, strings.Join(parts, ", ")))
 				}
 				t.print(a.Stdout, "")
 				if len(runs) == 0 {
-					fmt.Fprintln(a.Stdout, "nothing has run yet")
+					a.remark("nothing has run yet")
 				}
 				return nil
 			})
@@ -290,20 +300,25 @@ func (a *app) runsCommand() *cobra.Command {
 func (a *app) logsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "logs RUN [ASSET]", Short: "what the steps of a run said", Args: cobra.RangeArgs(1, 2),
+		Example: "  assetdev runs\n  assetdev logs 20261124-071731-a54b08\n  assetdev logs 20261124-071731-a54b08 order_data",
 		RunE: func(_ *cobra.Command, args []string) error {
-			return a.with(engine.Options{}, func(e *engine.Engine, _ *engine.Snapshot) error {
-				var keys []graph.Key
+			return a.withStored(func(e *engine.Engine, _ *engine.Snapshot) error {
+				keys, err := e.RunAssets(args[0])
+				if errors.Is(err, fs.ErrNotExist) {
+					return diag.New("usage", "no run %q", args[0]).WithHint("see: assetdev runs")
+				}
+				if err != nil {
+					return err
+				}
 				if len(args) == 2 {
 					k, err := key(args[1])
 					if err != nil {
 						return err
 					}
-					keys = []graph.Key{k}
-				} else {
-					var err error
-					if keys, err = e.RunAssets(args[0]); err != nil {
-						return err
+					if !slices.Contains(keys, k) {
+						return noStep(args[0], k, keys)
 					}
+					keys = []graph.Key{k}
 				}
 				for _, k := range keys {
 					if err := a.printLog(e, args[0], k, len(keys) > 1); err != nil {
@@ -314,6 +329,26 @@ func (a *app) logsCommand() *cobra.Command {
 			})
 		},
 	}
+}
+
+// noStep returns the error of a run that has steps, and none of the asset.
+func noStep(run string, k graph.Key, has []graph.Key) error {
+	names := make([]string, len(has))
+	for i, other := range has {
+		names[i] = other.String()
+	}
+	err := diag.New("usage", "run %s has no step of %s", run, k)
+	if near := diag.Nearest(k.String(), names); near != "" {
+		return err.WithHint("did you mean %s?", near)
+	}
+	if len(names) == 0 {
+		return err
+	}
+	const most = 10
+	if slices.Sort(names); len(names) > most {
+		names = append(names[:most], "…")
+	}
+	return err.WithHint("it has %s", strings.Join(names, ", "))
 }
 
 func (a *app) printLog(e *engine.Engine, run string, k graph.Key, headed bool) error {

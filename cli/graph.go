@@ -14,6 +14,7 @@ func (a *app) graphCommand() *cobra.Command {
 	var selects []string
 	c := &cobra.Command{
 		Use: "graph [SELECTION]", Short: "the asset graph, as text, dot, mermaid or json", ValidArgsFunction: a.completeSelection,
+		Example: "  assetdev graph\n  assetdev graph +customer_risk_scores --format dot | dot -Tsvg >graph.svg",
 		RunE: func(_ *cobra.Command, args []string) error {
 			if a.json {
 				format = "json"
@@ -41,9 +42,9 @@ func (a *app) graph(s *engine.Snapshot, keys []graph.Key, format string) error {
 			fmt.Fprintf(a.Stdout, "%s %s %s  %s  %s\n", line.Rails, a.look.mark(word), safe(line.Key.String()), a.look.paint(dim, safe(asset.Location)), a.look.word(word))
 		}
 	case "dot":
-		fmt.Fprint(a.Stdout, draw.Dot(s.Graph, keys))
+		fmt.Fprint(a.Stdout, safeText(draw.Dot(s.Graph, keys)))
 	case "mermaid":
-		fmt.Fprint(a.Stdout, draw.Mermaid(s.Graph, keys))
+		fmt.Fprint(a.Stdout, safeText(draw.Mermaid(s.Graph, keys)))
 	case "json":
 		assets := []map[string]any{}
 		in := map[graph.Key]bool{}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -21,7 +22,8 @@ func (a *app) planCommand() *cobra.Command {
 	var selects []string
 	c := &cobra.Command{
 		Use: "plan SELECTION", Short: "what materialize would run, in order, with reasons", ValidArgsFunction: a.completeSelection,
-		RunE: func(_ *cobra.Command, args []string) error { return a.plan(selection(args, selects), m) },
+		Example: "  assetdev plan customer_risk_scores\n  assetdev plan 'group:ml_features' --json",
+		RunE:    func(_ *cobra.Command, args []string) error { return a.plan(selection(args, selects), m) },
 	}
 	planFlags(c, &m, &selects)
 	return c
@@ -116,7 +118,12 @@ across repositories. What is fresh is not run again without --force.`,
 		ValidArgsFunction: a.completeSelection,
 		RunE: func(_ *cobra.Command, args []string) (err error) {
 			args = selection(args, selects)
-			if dryRun {
+			switch {
+			case m.Jobs < 0:
+				return usage("--jobs %d: at least 1", m.Jobs)
+			case m.Timeout < 0:
+				return usage("--timeout %s: it cannot be negative", m.Timeout)
+			case dryRun:
 				return a.plan(args, m)
 			}
 			if m.Selection, err = joined(args); err != nil {
@@ -135,11 +142,9 @@ across repositories. What is fresh is not run again without --force.`,
 
 // materialize starts the run and follows it to its end.
 func (a *app) materialize(e *engine.Engine, s *engine.Snapshot, m engine.Materialize) error {
-	if m.Jobs < 0 {
-		return usage("--jobs %d: at least 1", m.Jobs)
-	}
 	a.tellBroken(s)
-	if err := a.confirm(e, s, m); err != nil {
+	asked, err := a.confirm(e, s, m)
+	if err != nil {
 		return err
 	}
 	reply, err := e.Do(a.ctx, m)
@@ -149,7 +154,10 @@ func (a *app) materialize(e *engine.Engine, s *engine.Snapshot, m engine.Materia
 	if reply.Run == "" {
 		return a.nothingRan(reply)
 	}
-	if !a.json && !a.quiet {
+	if reply.Plan == nil {
+		reply.Plan = &graph.Plan{}
+	}
+	if !a.json && !a.quiet && !asked {
 		a.printPlan(*reply.Plan)
 		fmt.Fprintln(a.Stdout)
 	}
@@ -168,13 +176,20 @@ func (a *app) materialize(e *engine.Engine, s *engine.Snapshot, m engine.Materia
 	return nil
 }
 
+// nothingRan prints the answer to a request that started no run: there was nothing to do, nothing could run, or, without a plan,
+// it waits until another run has ended.
 func (a *app) nothingRan(reply engine.Reply) error {
+	if reply.Plan == nil {
+		return a.say(reply.Text)
+	}
 	if a.json {
-		if err := printJSON(a.Stdout, event.Event{At: time.Now(), Kind: event.KindPlan, Steps: []graph.Step{}, Blocked: reply.Plan.Blocked}); err != nil {
+		if err := printJSON(a.Stdout, event.Event{At: time.Now(), Kind: event.KindPlan, Blocked: reply.Plan.Blocked}); err != nil {
 			return err
 		}
 	} else {
-		fmt.Fprintln(a.Stdout, safe(reply.Text))
+		if !a.quiet {
+			fmt.Fprintln(a.Stdout, safe(reply.Text))
+		}
 		for _, b := range reply.Plan.Blocked {
 			fmt.Fprintf(a.Stdout, "%s %s cannot run: %s\n", a.look.mark("error"), safe(b.Asset.String()), safe(b.Text))
 		}
@@ -185,14 +200,15 @@ func (a *app) nothingRan(reply engine.Reply) error {
 	return nil
 }
 
-// confirm asks before a run that writes outside assetdev's storage or into shared storage, where somebody is there to ask.
-func (a *app) confirm(e *engine.Engine, s *engine.Snapshot, m engine.Materialize) error {
+// confirm asks before a run that writes outside assetdev's storage or into shared storage, where somebody is there to ask. Then the
+// plan was printed.
+func (a *app) confirm(e *engine.Engine, s *engine.Snapshot, m engine.Materialize) (asked bool, err error) {
 	if a.yes || !a.interactive() {
-		return nil
+		return false, nil
 	}
 	p, err := e.Plan(a.ctx, m)
 	if err != nil || len(p.Steps) == 0 {
-		return err
+		return false, err
 	}
 	why := ""
 	if s.Workspace.Shared {
@@ -204,20 +220,18 @@ func (a *app) confirm(e *engine.Engine, s *engine.Snapshot, m engine.Materialize
 		}
 	}
 	if why == "" {
-		return nil
+		return false, nil
 	}
 	a.printPlan(p)
-	ok, err := a.ask(fmt.Sprintf("%s: run %s?", safe(why), plural(len(p.Steps), "step")))
-	if err != nil {
-		return err
+	ok, err := a.ask(fmt.Sprintf("%s: run %s?", why, plural(len(p.Steps), "step")))
+	if err == nil && !ok {
+		err = done(exitInterrupted)
 	}
-	if !ok {
-		return done(exitInterrupted)
-	}
-	return nil
+	return true, err
 }
 
-// ask asks a question that is answered with y or n. Without a terminal the answer is no.
+// ask asks a question that is answered with y or n. Without a terminal the answer is no, and so is the end of the input. An
+// interruption ends the command.
 func (a *app) ask(question string) (bool, error) {
 	if a.yes {
 		return true, nil
@@ -225,13 +239,29 @@ func (a *app) ask(question string) (bool, error) {
 	if !a.interactive() {
 		return false, nil
 	}
-	fmt.Fprintf(a.Stderr, "%s [y/N] ", question)
-	answer, err := bufio.NewReader(a.Stdin).ReadString('\n')
-	if err != nil {
-		return false, fmt.Errorf("read the answer: %w", err)
+	fmt.Fprintf(a.Stderr, "%s [y/N] ", safe(question))
+	type line struct {
+		text string
+		err  error
 	}
-	answer = strings.ToLower(strings.TrimSpace(answer))
-	return answer == "y" || answer == "yes", nil
+	lines := make(chan line, 1)
+	go func() { // nothing ends a read from a terminal: it ends with the answer, or else with the process
+		text, err := bufio.NewReader(a.Stdin).ReadString('\n')
+		lines <- line{text, err}
+	}()
+	select {
+	case <-a.ctx.Done():
+		fmt.Fprintln(a.Stderr)
+		return false, done(exitInterrupted)
+	case l := <-lines:
+		if errors.Is(l.err, io.EOF) {
+			fmt.Fprintln(a.Stderr)
+		} else if l.err != nil {
+			return false, fmt.Errorf("read the answer: %w", l.err)
+		}
+		answer := strings.ToLower(strings.TrimSpace(l.text))
+		return answer == "y" || answer == "yes", nil
+	}
 }
 
 // A follower prints what a run says until it ends.
@@ -267,7 +297,7 @@ func (f *follower) run() (outcome string, err error) {
 			if f.id == "" {
 				return event.Cancelled, nil
 			}
-			fmt.Fprintln(f.app.Stderr, "assetdev: interrupted; cancelling the run")
+			f.app.remark("assetdev: interrupted; cancelling the run")
 			var stop context.CancelFunc
 			ctx, stop = context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
 			defer stop()
@@ -386,7 +416,7 @@ func (f *follower) printTrace(ev event.Event) {
 		}
 	}
 	if a.verbose == 0 && !a.quiet {
-		fmt.Fprintf(a.Stdout, "    %s\n", a.look.paint(dim, fmt.Sprintf("its log: assetdev logs %s %s", ev.Run, ev.Asset)))
+		fmt.Fprintf(a.Stdout, "    %s\n", a.look.paint(dim, "its log: assetdev logs "+safe(ev.Run)+" "+safe(ev.Asset.String())))
 	}
 }
 
@@ -400,7 +430,10 @@ func (f *follower) printEnd(ev event.Event) {
 	if ev.MS != nil {
 		ms = *ev.MS
 	}
-	fmt.Fprintf(a.Stdout, "\n%s run %s %s in %s: %s\n", a.look.mark(ev.State), ev.Run, a.look.word(ev.State), took(ms), strings.Join(parts, ", "))
+	if !a.quiet {
+		fmt.Fprintln(a.Stdout)
+	}
+	fmt.Fprintf(a.Stdout, "%s run %s %s in %s: %s\n", a.look.mark(ev.State), safe(ev.Run), a.look.word(ev.State), took(ms), strings.Join(parts, ", "))
 }
 
 // status writes the live line: what runs now, how far it is, how long it takes yet.
@@ -441,6 +474,7 @@ func (a *app) watchCommand() *cobra.Command {
 	var once bool
 	c := &cobra.Command{
 		Use: "watch [SELECTION]", Short: "keep the selection fresh on every save, without a screen", ValidArgsFunction: a.completeSelection,
+		Example: "  assetdev watch customer_risk_scores --budget 30s\n  assetdev watch --once --json",
 		RunE: func(_ *cobra.Command, args []string) (err error) {
 			if args = selection(args, selects); len(args) > 0 {
 				if auto.Selection, err = joined(args); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 
 	"github.com/assetdev/assetdev/engine"
 	"github.com/assetdev/assetdev/graph"
@@ -42,12 +43,46 @@ func (a *app) open(o engine.Options) (*engine.Engine, error) {
 	return e, nil
 }
 
+// A use is what a command does with an open workspace.
+type use func(e *engine.Engine, s *engine.Snapshot) error
+
 // with opens the workspace, waits until every location has answered, runs f, and closes it.
-func (a *app) with(o engine.Options, f func(e *engine.Engine, s *engine.Snapshot) error) (err error) {
+func (a *app) with(o engine.Options, f use) error {
 	e, err := a.open(o)
 	if err != nil {
 		return err
 	}
+	return a.use(e, f)
+}
+
+// withStored is with for commands about what was made, whose answer no location can change: none is loaded, unless one of the
+// keys is new since the graph was stored.
+func (a *app) withStored(f use, keys ...graph.Key) error {
+	debug.SetGCPercent(looking)
+	e, err := a.open(engine.Options{Passive: true})
+	if err != nil {
+		return err
+	}
+	s := e.Snapshot()
+	isNew := func(k graph.Key) bool {
+		_, known := s.Graph.Asset(k)
+		return !known
+	}
+	if s.Workspace.Trusted && slices.ContainsFunc(keys, isNew) {
+		if err := e.Close(); err != nil {
+			return err
+		}
+		return a.with(engine.Options{}, f)
+	}
+	return a.use(e, f)
+}
+
+// looking is the garbage collector's percentage for a command that looks and ends: it is over before collecting pays, and below
+// 128 MB that does not happen.
+const looking = 3200
+
+// use runs f on the workspace and closes it.
+func (a *app) use(e *engine.Engine, f use) (err error) {
 	defer func() { err = errors.Join(err, e.Close()) }()
 	s, err := ready(a.ctx, e)
 	if err != nil {
@@ -57,17 +92,16 @@ func (a *app) with(o engine.Options, f func(e *engine.Engine, s *engine.Snapshot
 	return f(e, s)
 }
 
-// withGraph is with for commands whose answer hangs on what the code says. Without trust they print what is stored, and exit 4.
-func (a *app) withGraph(f func(e *engine.Engine, s *engine.Snapshot) error) error {
-	debug.SetGCPercent(3200) // a command that looks and ends is over before collecting garbage pays: below 128 MB it does not happen
+// withGraph is with for commands whose answer hangs on what the code says. Without trust they print what is stored, and exit 4
+// where nothing stronger holds.
+func (a *app) withGraph(f use) error {
+	debug.SetGCPercent(looking)
 	return a.with(engine.Options{}, func(e *engine.Engine, s *engine.Snapshot) error {
-		if err := f(e, s); err != nil {
-			return err
-		}
+		err := f(e, s)
 		if !s.Workspace.Trusted {
-			return done(exitNotTrusted)
+			err = errors.Join(err, done(exitNotTrusted))
 		}
-		return nil
+		return err
 	})
 }
 

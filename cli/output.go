@@ -87,9 +87,9 @@ func (l look) mark(word string) string {
 	return l.paint(m[2], m[0])
 }
 
-// word returns the painted word.
+// word returns the painted word. It may come from a file.
 func (l look) word(word string) string {
-	return l.paint(marks[word][2], strings.ReplaceAll(word, "_", " "))
+	return l.paint(marks[word][2], safe(strings.ReplaceAll(word, "_", " ")))
 }
 
 // A table prints aligned columns. Cells may be painted; numbers are right-aligned where the column says so.
@@ -114,7 +114,7 @@ func (t *table) print(w io.Writer, indent string) {
 		}
 	}
 	out := bufio.NewWriterSize(w, 64<<10)
-	defer out.Flush() //nolint:errcheck // as with everything that is printed: who closed stdout does not read
+	defer out.Flush() // as with everything that is printed: who closed stdout does not read
 	var line []byte
 	pad := func(n int) {
 		for range n {
@@ -217,6 +217,24 @@ func plural(n int, word string) string {
 		return "1 " + word
 	}
 	return fmt.Sprintf("%d %ss", n, word)
+}
+
+// say prints the sentence that is the result of a command.
+func (a *app) say(text string) error {
+	if a.json {
+		return printJSON(a.Stdout, map[string]any{"format": 1, "text": text})
+	}
+	if !a.quiet {
+		fmt.Fprintln(a.Stdout, safe(text))
+	}
+	return nil
+}
+
+// remark tells people, on stderr, what is no result: why there is none, for instance.
+func (a *app) remark(format string, args ...any) {
+	if !a.quiet && !a.json {
+		fmt.Fprintln(a.Stderr, safe(fmt.Sprintf(format, args...)))
+	}
 }
 
 // printJSON writes one object on one line.

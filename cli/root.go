@@ -10,13 +10,14 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"os/signal"
+	"reflect"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -102,6 +103,12 @@ func Main(p Program, args []string) (code int) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	a := &app{Program: p, ctx: ctx}
+	defer func() {
+		if r := recover(); r != nil {
+			a.report(diag.New("internal", "%v", r).WithHint("this is a bug in assetdev; please report it with this trace:\n%s", debug.Stack()))
+			code = exitInternal
+		}
+	}()
 	root := a.root()
 	root.SetArgs(args)
 	root.SetOut(p.Stdout)
@@ -111,16 +118,59 @@ func Main(p Program, args []string) (code int) {
 		return exitDone
 	}
 	code = codeOf(ctx, err)
-	var carried *exit
-	if errors.As(err, &carried) && carried.err == nil || code == exitInterrupted && errors.Is(err, context.Canceled) {
-		return code
+	if isUsage(err) && !a.json { // reading the flags ended at the wrong one
+		a.json = slices.Contains(args, "--json")
 	}
-	a.report(err)
+	var unsaid []error
+	for _, part := range parts(err) {
+		carried, ok := errors.AsType[*exit](part)
+		if ok && carried.err == nil || code == exitInterrupted && errors.Is(part, context.Canceled) {
+			continue
+		}
+		if ok {
+			part = carried.err
+		}
+		unsaid = append(unsaid, part)
+	}
+	if len(unsaid) > 0 {
+		a.report(errors.Join(unsaid...))
+	}
 	return code
 }
 
-// codeOf returns the exit code of an error.
+// parts returns the errors that were joined to err.
+func parts(err error) []error {
+	joined, ok := any(err).(interface{ Unwrap() []error })
+	if !ok || reflect.TypeOf(err) != joinedType {
+		return []error{err}
+	}
+	var all []error
+	for _, part := range joined.Unwrap() {
+		all = append(all, parts(part)...)
+	}
+	return all
+}
+
+// joinedType is the type of what errors.Join returns; an error of fmt.Errorf with several %w says something of its own.
+var joinedType = reflect.TypeOf(errors.Join(errors.ErrUnsupported))
+
+// strength is the order in which exit codes win where several hold.
+var strength = []int{exitInternal, exitUsage, exitNotTrusted, exitInterrupted, exitFailed, exitNotFresh}
+
+// codeOf returns the exit code of an error, the strongest of those that hold.
 func codeOf(ctx context.Context, err error) int {
+	var hold []int
+	for _, part := range parts(err) {
+		hold = append(hold, codeOfPart(part))
+	}
+	if ctx.Err() != nil {
+		hold = append(hold, exitInterrupted)
+	}
+	i := slices.IndexFunc(strength, func(code int) bool { return slices.Contains(hold, code) })
+	return strength[i]
+}
+
+func codeOfPart(err error) int {
 	var carried *exit
 	var needs *engine.NeedsTrust
 	var d *diag.Error
@@ -131,7 +181,7 @@ func codeOf(ctx context.Context, err error) int {
 		return exitUsage
 	case errors.As(err, &needs):
 		return exitNotTrusted
-	case ctx.Err() != nil || errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled):
 		return exitInterrupted
 	case errors.As(err, &d) && (d.Kind == "workspace" || d.Kind == "usage" || d.Kind == "selection" || d.Kind == "asset"):
 		return exitUsage
@@ -148,40 +198,33 @@ func isUsage(err error) bool {
 		func(start string) bool { return strings.HasPrefix(text, start) })
 }
 
-// report prints an error that ends the command.
+// report prints an error that ends the command. Under --json it is one object, for the first of several.
 func (a *app) report(err error) {
-	if carried, ok := errors.AsType[*exit](err); ok {
-		err = carried.err
-	}
 	if !a.json {
 		fmt.Fprintln(a.Stderr, safeText(diag.Text(err)))
 		return
 	}
-	out := jsonError{Kind: "error", Message: err.Error()}
-	if d, ok := errors.AsType[*diag.Error](err); ok {
-		out = jsonError{Kind: d.Kind, Message: d.What, Hint: d.Hint, File: d.Pos.File, Line: d.Pos.Line, Column: d.Pos.Column}
-	}
-	var needs *engine.NeedsTrust
+	d := diag.Findings(err)[0]
+	out := jsonError{Kind: d.Kind, Message: d.What, Hint: d.Hint, File: d.Pos.File, Line: d.Pos.Line, Column: d.Pos.Column}
 	switch {
 	case isUsage(err):
 		out.Kind = "usage"
-	case errors.As(err, &needs):
-		out.Kind = "trust"
+	case out.Kind == "":
+		out.Kind = "error"
 	}
-	data, marshalErr := json.Marshal(map[string]any{"format": 1, "error": out})
-	if marshalErr != nil {
-		data = []byte(`{"format":1,"error":{"kind":"internal"}}`)
-	}
-	fmt.Fprintln(a.Stderr, string(data))
+	_ = printJSON(a.Stderr, struct {
+		Format int       `json:"format"`
+		Error  jsonError `json:"error"`
+	}{1, out}) // who closed stderr does not read
 }
 
 type jsonError struct {
 	Kind    string `json:"kind"`
 	Message string `json:"message"`
-	Hint    string `json:"hint,omitempty"`
-	File    string `json:"file,omitempty"`
-	Line    int    `json:"line,omitempty"`
-	Column  int    `json:"column,omitempty"`
+	Hint    string `json:"hint"`
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
 }
 
 const rootHelp = `assetdev is the workbench for data assets whose code lives in several repositories.
@@ -210,7 +253,7 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVarP(&a.yes, "yes", "y", false, "do not ask")
 	flags.BoolVar(&a.noColor, "no-color", false, "no colour")
 	flags.BoolVar(&a.ascii, "ascii", false, "draw with ASCII characters only")
-	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print less")
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print nothing but results")
 	flags.CountVarP(&a.verbose, "verbose", "v", "print more")
 	root.AddGroup(&cobra.Group{ID: "see", Title: "See:"}, &cobra.Group{ID: "do", Title: "Do:"}, &cobra.Group{ID: "set", Title: "Set up:"})
 	add := func(group string, commands ...*cobra.Command) {

@@ -48,7 +48,7 @@ func (a *app) locationsCommand() *cobra.Command {
 				} else {
 					a.printLocations(s)
 				}
-				if broken(s) && s.Workspace.Trusted {
+				if broken(s) {
 					return done(exitFailed)
 				}
 				return nil
@@ -69,7 +69,7 @@ func (a *app) printLocations(s *engine.Snapshot) {
 	t.print(a.Stdout, "")
 	for _, l := range s.Locations {
 		if l.State == "broken" {
-			a.printBroken(l)
+			a.printBroken(a.Stdout, l)
 		}
 	}
 }
@@ -105,29 +105,26 @@ folder and the content of every file that says what is executed; when one of the
 
 func (a *app) revoke(e *engine.Engine) error {
 	was, err := e.RevokeTrust()
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case !was:
-		fmt.Fprintln(a.Stdout, "this workspace was not trusted")
-	default:
-		fmt.Fprintln(a.Stdout, "no longer trusted; its code is not run any more")
 	}
-	return nil
+	if !was {
+		return a.say("this workspace was not trusted")
+	}
+	return a.say("no longer trusted; its code is not run any more")
 }
 
 func (a *app) grant(e *engine.Engine) error {
 	w := e.Snapshot().Workspace
 	if w.Trusted && !a.trust {
-		fmt.Fprintln(a.Stdout, "this workspace is trusted already")
-		return nil
+		return a.say("this workspace is trusted already")
 	}
-	if w.Trust != nil && !a.quiet {
-		fmt.Fprintln(a.Stdout, safe(w.Trust.Text))
+	if w.Trust != nil {
+		a.remark("%s", w.Trust.Text)
 		for _, command := range w.Trust.Commands {
-			fmt.Fprintf(a.Stdout, "  runs   %s\n", safe(command))
+			a.remark("  runs   %s", command)
 		}
-		fmt.Fprintf(a.Stdout, "  as said in   %s\n", safe(strings.Join(w.Trust.Files, ", ")))
+		a.remark("  as said in   %s", strings.Join(w.Trust.Files, ", "))
 	}
 	if a.interactive() {
 		ok, err := a.ask("trust this workspace?")
@@ -135,15 +132,13 @@ func (a *app) grant(e *engine.Engine) error {
 			return err
 		}
 		if !ok {
-			fmt.Fprintln(a.Stdout, "not trusted")
-			return done(exitNotTrusted)
+			return errors.Join(a.say("not trusted"), done(exitNotTrusted))
 		}
 	}
 	if _, err := e.Do(a.ctx, engine.Trust{Remember: true}); err != nil {
 		return err
 	}
-	fmt.Fprintln(a.Stdout, "trusted "+safe(w.Dir))
-	return nil
+	return a.say("trusted " + w.Dir)
 }
 
 func (a *app) demoCommand() *cobra.Command {
@@ -198,7 +193,7 @@ func (a *app) demo(dir string, reset, noUI bool) error {
 		if broken(s) {
 			for _, l := range s.Locations {
 				if l.State == "broken" {
-					a.printBroken(l)
+					a.printBroken(a.Stderr, l)
 				}
 			}
 			return done(exitFailed)
@@ -235,16 +230,16 @@ func (a *app) initCommand() *cobra.Command {
 				return fmt.Errorf("find the current folder: %w", err)
 			}
 			files, err := demo.Init(dir, demo.InitOptions{Go: goModule, SDK: a.SDK})
+			if a.json {
+				return errors.Join(printJSON(a.Stdout, map[string]any{"format": 1, "files": orEmpty(files)}), err)
+			}
 			for _, f := range files {
 				fmt.Fprintln(a.Stdout, "wrote "+safe(f))
 			}
-			if err != nil {
-				return err
+			if err == nil && len(files) == 0 {
+				a.remark("nothing is missing")
 			}
-			if len(files) == 0 {
-				fmt.Fprintln(a.Stdout, "nothing is missing")
-			}
-			return nil
+			return err
 		},
 	}
 	c.Flags().BoolVar(&goModule, "go", false, "a Go module with a first asset")

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -15,7 +16,8 @@ func (a *app) statusCommand() *cobra.Command {
 	var selects []string
 	c := &cobra.Command{
 		Use: "status [SELECTION]", Short: "freshness of every asset, and why", ValidArgsFunction: a.completeSelection,
-		RunE: func(_ *cobra.Command, args []string) error { return a.status(selection(args, selects), exitCode) },
+		Example: "  assetdev status\n  assetdev status 'status:stale'\n  assetdev status +customer_risk_scores --exit-code --json",
+		RunE:    func(_ *cobra.Command, args []string) error { return a.status(selection(args, selects), exitCode) },
 	}
 	c.Flags().BoolVar(&exitCode, "exit-code", false, "exit 3 when anything selected is not fresh")
 	c.Flags().StringArrayVarP(&selects, "select", "s", nil, "`SELECTION` of assets")
@@ -44,9 +46,6 @@ func (a *app) status(selects []string, exitCode bool) error {
 		}
 		if broken(s) {
 			code = exitFailed
-		}
-		if !s.Workspace.Trusted {
-			code = exitDone // withGraph has the last word
 		}
 		return done(code)
 	})
@@ -87,7 +86,7 @@ func (a *app) printStatus(s *engine.Snapshot, keys []graph.Key) {
 	t.print(a.Stdout, "")
 	for _, l := range s.Locations {
 		if l.State == "broken" {
-			a.printBroken(l)
+			a.printBroken(a.Stdout, l)
 		}
 	}
 	if !a.quiet {
@@ -97,7 +96,7 @@ func (a *app) printStatus(s *engine.Snapshot, keys []graph.Key) {
 }
 
 // printBroken prints why a location does not load: place and compiler's words first.
-func (a *app) printBroken(l engine.Location) {
+func (a *app) printBroken(w io.Writer, l engine.Location) {
 	place := ""
 	if l.Error.File != "" {
 		place = fmt.Sprintf("%s:%d: ", l.Error.File, max(1, l.Error.Line))
@@ -106,10 +105,10 @@ func (a *app) printBroken(l engine.Location) {
 	if l.LastGood {
 		kept = "; its last good graph stays"
 	}
-	fmt.Fprintf(a.Stdout, "\n%s\n%s code location %s does not load%s\n", safe(place+l.Error.Message), a.look.mark("broken"), safe(l.Name), kept)
+	fmt.Fprintf(w, "\n%s\n%s code location %s does not load%s\n", safe(place+l.Error.Message), a.look.mark("broken"), safe(l.Name), kept)
 	if l.Error.Trace != "" && (a.verbose > 0 || strings.Count(l.Error.Trace, "\n") < 12) {
 		for line := range strings.SplitSeq(strings.TrimRight(l.Error.Trace, "\n"), "\n") {
-			fmt.Fprintf(a.Stdout, "    %s\n", a.look.paint(dim, safe(line)))
+			fmt.Fprintf(w, "    %s\n", a.look.paint(dim, safe(line)))
 		}
 	}
 }
@@ -118,6 +117,7 @@ func (a *app) listCommand() *cobra.Command {
 	var selects []string
 	c := &cobra.Command{
 		Use: "list [SELECTION]", Short: "asset keys, one a line", ValidArgsFunction: a.completeSelection,
+		Example: "  assetdev list 'group:ml_models'\n  assetdev list order_data+",
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.withGraph(func(_ *engine.Engine, s *engine.Snapshot) error {
 				keys, err := selected(s, selection(args, selects))
@@ -128,7 +128,7 @@ func (a *app) listCommand() *cobra.Command {
 					return printJSON(a.Stdout, map[string]any{"format": 1, "assets": keys})
 				}
 				for _, key := range keys {
-					fmt.Fprintln(a.Stdout, key)
+					fmt.Fprintln(a.Stdout, safe(key.String()))
 				}
 				return nil
 			})
@@ -146,7 +146,7 @@ func (a *app) pathCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.with(engine.Options{}, func(e *engine.Engine, s *engine.Snapshot) error {
+			return a.withStored(func(e *engine.Engine, s *engine.Snapshot) error {
 				if _, err := e.Versions(a.ctx, k); err != nil {
 					return err
 				}
@@ -156,7 +156,7 @@ func (a *app) pathCommand() *cobra.Command {
 				}
 				fmt.Fprintln(a.Stdout, safe(path))
 				return nil
-			})
+			}, k)
 		},
 	}
 }
@@ -164,6 +164,7 @@ func (a *app) pathCommand() *cobra.Command {
 func (a *app) whyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "why ASSET", Short: "the chain from an asset to what made it stale", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeAsset,
+		Example: "  assetdev why customer_risk_scores",
 		RunE: func(_ *cobra.Command, args []string) error {
 			k, err := key(args[0])
 			if err != nil {
@@ -214,6 +215,6 @@ func (a *app) printWhy(s *engine.Snapshot, k graph.Key, status graph.Status, cha
 		}
 	}
 	if last := s.Assets[k].Stored.Last; last != nil && last.Error != "" {
-		fmt.Fprintf(a.Stdout, "  last run %s %s: %s\n", last.Run, a.look.word(last.State), safe(last.Error))
+		fmt.Fprintf(a.Stdout, "  last run %s %s: %s\n", safe(last.Run), a.look.word(last.State), safe(last.Error))
 	}
 }
