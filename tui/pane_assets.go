@@ -10,6 +10,7 @@ import (
 
 	"github.com/assetdev/assetdev/engine/event"
 	"github.com/assetdev/assetdev/graph"
+	"github.com/assetdev/assetdev/graph/layout"
 )
 
 type listRow struct {
@@ -17,15 +18,8 @@ type listRow struct {
 	name     string
 	location string
 	external bool
-	pale     bool // last good definition of a location that does not load
-	rails    []rail
-}
-
-// A rail is one cell left of an asset's name.
-type rail struct {
-	text  string
-	node  bool
-	heavy bool
+	pale     bool          // last good definition of a location that does not load
+	rails    []layout.Cell // left of the name
 }
 
 type listPane struct {
@@ -124,7 +118,7 @@ func (m *Model) project() {
 	p.problem = problem
 	p.total = len(m.keysOfGraph())
 	for _, row := range m.railsOf(visible) {
-		p.railsW = max(p.railsW, len(row.rails))
+		p.railsW = max(p.railsW, railsWidth(row.rails))
 		if !row.key.IsZero() {
 			a, _ := g.Asset(row.key)
 			row.name, row.location, row.external, row.pale = clean(row.key.String()), clean(a.Location), g.IsExternal(row.key), a.Stale
@@ -306,19 +300,7 @@ func (m *Model) listLine(row *listRow, c columns, w int, current, focused bool) 
 		s = m.status(row.key)
 		glyph, style = m.glyphOf(s.word), m.th.style(s.word)
 	}
-	for i, r := range row.rails {
-		switch {
-		case i == c.rails-1 && len(row.rails) > c.rails:
-			l.put(m.th.Dim, m.th.G.Ellipsis)
-		case i >= c.rails:
-		case r.node:
-			l.put(style, glyph)
-		case r.heavy:
-			l.put(m.th.Focus, r.text)
-		default:
-			l.put(m.th.Dim, r.text)
-		}
-	}
+	m.railLine(l, row.rails, c.rails, glyph, style)
 	if row.key.IsZero() {
 		return l.end()
 	}

@@ -25,25 +25,47 @@ func (m *Model) selection(text string) (map[graph.Key]bool, error) {
 	return set, nil
 }
 
-// railsOf returns the rows of the list for the visible assets. A cell of the layout takes two on the screen: a sign, and what
-// leads on to its right.
+// railsOf returns the rows of the list for the visible assets.
 func (m *Model) railsOf(visible []graph.Key) []listRow {
 	rows := make([]listRow, 0, len(visible))
 	if m.snap.Graph == nil {
 		return rows
 	}
-	ascii := m.th.G.ASCII
 	for _, placed := range layout.Rails(m.snap.Graph, visible, m.lanes()) {
-		row := listRow{key: placed.Key, rails: make([]rail, 0, 2*len(placed.Cells))}
-		for i, c := range placed.Cells {
-			row.rails = append(row.rails, rail{text: string(draw.Glyph(c, ascii)), node: c.Node, heavy: c.Cross || !c.Over && (c.CrossLeft || c.CrossRight)})
-			if i < len(placed.Cells)-1 {
-				row.rails = append(row.rails, rail{text: string(draw.Joint(c, ascii)), heavy: c.CrossRight})
-			}
-		}
-		rows = append(rows, row)
+		rows = append(rows, listRow{key: placed.Key, rails: placed.Cells})
 	}
 	return rows
+}
+
+// railsWidth is how many cells of the screen rails take: each has one for itself and one for what leads on to its right.
+func railsWidth(cells []layout.Cell) int { return max(0, 2*len(cells)-1) }
+
+// railLine draws rails into w cells, with the glyph of the asset for its node.
+func (m *Model) railLine(l *line, rails []layout.Cell, w int, glyph string, style Style) {
+	ascii := m.th.G.ASCII
+	put := func(heavy bool, r rune) {
+		st := m.th.Dim
+		if heavy {
+			st = m.th.Focus
+		}
+		l.put(st, string(r))
+	}
+	for i, c := range rails {
+		switch {
+		case 2*i >= w:
+			return
+		case 2*i == w-1 && i < len(rails)-1:
+			l.put(m.th.Dim, m.th.G.Ellipsis)
+			return
+		case c.Node:
+			l.put(style, glyph)
+		default:
+			put(c.Cross || !c.Over && (c.CrossLeft || c.CrossRight), draw.Glyph(c, ascii))
+		}
+		if i < len(rails)-1 && 2*i+1 < w {
+			put(c.CrossRight, draw.Joint(c, ascii))
+		}
+	}
 }
 
 // lanes is how many lanes the list has room for.
