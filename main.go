@@ -5,10 +5,12 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/assetdev/assetdev/cli"
 	"github.com/assetdev/assetdev/engine"
 	"github.com/assetdev/assetdev/internal/child"
+	"github.com/assetdev/assetdev/internal/garbage"
 	"github.com/assetdev/assetdev/tui"
 
 	_ "github.com/assetdev/assetdev/tui/noquery" // before Bubble Tea, which would ask the terminal for its background
@@ -18,6 +20,11 @@ import (
 var version = "0.1.0-dev"
 
 func main() {
+	if child.IsRole() {
+		garbage.Steady() // its memory is bounded
+	} else {
+		garbage.SteadyAfter(2 * time.Second)
+	}
 	if code, isRole := child.Dispatch(); isRole {
 		os.Exit(code)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"slices"
 
 	"github.com/assetdev/assetdev/engine"
@@ -58,7 +57,6 @@ func (a *app) with(o engine.Options, f use) error {
 // withStored is with for commands about what was made, whose answer no location can change: none is loaded, unless one of the
 // keys is new since the graph was stored.
 func (a *app) withStored(f use, keys ...graph.Key) error {
-	debug.SetGCPercent(looking)
 	e, err := a.open(engine.Options{Passive: true})
 	if err != nil {
 		return err
@@ -77,10 +75,6 @@ func (a *app) withStored(f use, keys ...graph.Key) error {
 	return a.use(e, f)
 }
 
-// looking is the garbage collector's percentage for a command that looks and ends: it is over before collecting pays, and below
-// 128 MB that does not happen.
-const looking = 3200
-
 // use runs f on the workspace and closes it.
 func (a *app) use(e *engine.Engine, f use) (err error) {
 	defer func() { err = errors.Join(err, e.Close()) }()
@@ -95,7 +89,6 @@ func (a *app) use(e *engine.Engine, f use) (err error) {
 // withGraph is with for commands whose answer hangs on what the code says. Without trust they print what is stored, and exit 4
 // where nothing stronger holds.
 func (a *app) withGraph(f use) error {
-	debug.SetGCPercent(looking)
 	return a.with(engine.Options{}, func(e *engine.Engine, s *engine.Snapshot) error {
 		err := f(e, s)
 		if !s.Workspace.Trusted {

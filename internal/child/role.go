@@ -65,6 +65,9 @@ func Register(name string, run func(args []string) int) {
 	roles[name] = run
 }
 
+// IsRole reports whether this process was started to play a role, which [Dispatch] does.
+func IsRole() bool { return len(os.Args) >= 3 && os.Args[1] == roleWord }
+
 // Dispatch plays the role that this process was started for, and returns its exit code and true; the caller then exits. It returns false
 // in a process that plays none. Main calls it before it looks at flags or the terminal, and so does each TestMain of a package
 // whose tests start processes:
@@ -77,7 +80,7 @@ func Register(name string, run func(args []string) int) {
 //	}
 func Dispatch() (code int, isRole bool) {
 	dispatched.Store(true)
-	if len(os.Args) < 3 || os.Args[1] != roleWord {
+	if !IsRole() {
 		return 0, false
 	}
 	run, ok := roles[os.Args[2]]
