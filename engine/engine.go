@@ -140,6 +140,7 @@ type Engine struct {
 	remembered map[graph.Key]history.Asset
 	loading    map[string]int // refreshes under way, by location
 	locations  map[string]Location
+	untold     map[string][]graph.Key // assets that a refresh under way has changed so far, by location
 	run        *activeRun
 	lastRun    *Run
 	queue      []Materialize
@@ -204,7 +205,7 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 		opts: opts, state: state, ws: ws, manager: manager, memory: memory,
 		history: history.Open(state), loader: loader.Open(ws, loader.Options{StateDir: state, CacheDir: opts.CacheDir}),
 		mail: newMailbox(), inbox: make(chan func(), 64), done: make(chan struct{}),
-		stored: map[graph.Key]graph.Stored{}, loading: map[string]int{}, locations: map[string]Location{}, autoMade: map[graph.Key]bool{},
+		stored: map[graph.Key]graph.Stored{}, loading: map[string]int{}, locations: map[string]Location{}, untold: map[string][]graph.Key{}, autoMade: map[graph.Key]bool{},
 		size: -1, definedAt: 1, notices: slices.Clone(ws.Notices),
 	}
 	e.logs = newLogbook(e.history)

@@ -93,11 +93,14 @@ func (e *Engine) refresh(name string, depth loader.Depth, done func(r loader.Ref
 }
 
 func (e *Engine) refreshed(name string, depth loader.Depth, r loader.Refreshed, began time.Time, done func(loader.Refreshed)) {
-	changed := e.take(name, r)
+	e.untold[name] = append(e.untold[name], e.take(name, r)...)
 	if depth == loader.Static && r.Ask {
 		e.refresh(name, loader.IfNeeded, nil)
 	} else {
-		e.reported(name, r, changed, began)
+		changed := e.untold[name]
+		delete(e.untold, name)
+		slices.SortFunc(changed, graph.Key.Compare)
+		e.reported(name, r, slices.Compact(changed), began)
 	}
 	e.loading[name]--
 	e.keepGraph()

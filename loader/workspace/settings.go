@@ -64,7 +64,7 @@ var (
 		"io_manager", "io_managers", "auto_run", "confirm", "keep", "read_only", "shared", "sandbox", "owners", "locations", "enforce",
 		"alerts", "environment", "assets", "dagster_instance", "jobs", "selections",
 	}
-	laterKeys         = []string{"io_managers", "sandbox", "enforce", "alerts", "environment", "assets", "dagster_instance"}
+	laterKeys         = []string{"selections", "io_managers", "sandbox", "enforce", "alerts", "environment", "assets", "dagster_instance"}
 	locationKeys      = []string{"io_manager", "read_only", "env", "jobs", "enforce"}
 	laterLocationKeys = []string{"io_manager", "enforce"}
 	themes            = []string{"auto", "light", "dark", "mono"}
