@@ -5,6 +5,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/assetdev/assetdev/graph"
@@ -59,9 +60,7 @@ func sameStored(a, b graph.Stored) bool {
 
 // changed takes what is stored of some assets now, and judges what hangs on it.
 func (e *Engine) changed(stored map[graph.Key]graph.Stored) {
-	for key, s := range stored {
-		e.stored[key] = s
-	}
+	maps.Copy(e.stored, stored)
 	if e.judged && e.graphAt == e.definedAt {
 		e.fresh = e.fresh.After(stored, time.Now())
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -20,7 +21,7 @@ func withDotEnv(environ []string, dirs ...string) ([]string, error) {
 		name, _, _ := strings.Cut(entry, "=")
 		known[name] = true
 	}
-	out := environ[:len(environ):len(environ)]
+	out := slices.Clip(environ)
 	for _, dir := range dirs {
 		file := filepath.Join(dir, ".env")
 		info, err := os.Stat(file)

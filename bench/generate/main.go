@@ -128,16 +128,17 @@ func generate(ctx context.Context, dir string, o options) error {
 	}
 	assets := plan(o)
 	w := writer{dir: dir}
-	workspace := "load_from:\n"
+	var workspace strings.Builder
+	workspace.WriteString("load_from:\n")
 	for l := range o.locations {
 		repo := fmt.Sprintf("repo-%d", l)
-		workspace += fmt.Sprintf("  - go_package: {package_name: ., location_name: team-%d, working_directory: ./%s}\n", l, repo)
+		fmt.Fprintf(&workspace, "  - go_package: {package_name: ., location_name: team-%d, working_directory: ./%s}\n", l, repo)
 		w.write(repo+"/go.mod", strings.Replace(string(goMod), "module example.com/ml", fmt.Sprintf("module example.com/team%d", l), 1))
 		w.write(repo+"/go.sum", string(goSum))
 		w.write(repo+"/helpers.go", helperSource())
 		w.location(repo, l, o, assets)
 	}
-	w.write("workspace.yaml", workspace+"io_manager:\n  filesystem: {base_dir: .assetdev/assets}\n")
+	w.write("workspace.yaml", workspace.String()+"io_manager:\n  filesystem: {base_dir: .assetdev/assets}\n")
 	w.ninja(assets)
 	if w.err != nil || !o.records {
 		return w.err

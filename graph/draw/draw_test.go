@@ -28,7 +28,7 @@ func shop() *graph.Graph {
 // the edge that it is.
 func TestListTellsWhichEdgesCrossLocations(t *testing.T) {
 	keys := []graph.Key{}
-	for _, k := range strings.Fields("customers orders summary segments products features model scores") {
+	for k := range strings.FieldsSeq("customers orders summary segments products features model scores") {
 		keys = append(keys, graph.MustKey(k))
 	}
 	for _, test := range []struct {
