@@ -170,6 +170,7 @@ func (p *picker) draw(m *Model, w, h int) (title string, lines []string, foot st
 	for _, it := range p.items {
 		keyW = max(keyW, cells(it.key))
 	}
+	keyW = min(keyW, max(6, w/5))
 	p.top = max(0, min(p.top, p.cursor))
 	p.top = max(p.top, p.cursor-p.h+1)
 	for i := p.top; i < len(p.shown) && len(lines) < h; i++ {

@@ -182,8 +182,13 @@ func (m *Model) aboutHead(s *sheet, key graph.Key, a graph.Asset) {
 		s.text(th.Dim, "no code location of this workspace defines it")
 	}
 	m.brokenHead(s, a.Location)
-	st := m.status(key)
-	l := th.line(s.w).put(th.style(st.word), m.glyphOf(st.word)+" "+st.word)
+	state := m.snap.Assets[key]
+	word := m.status(key).word
+	if word == event.Failed {
+		s.failure(m.lastError(key))
+		word = m.snap.Freshness.Status(key).String()
+	}
+	l := th.line(s.w).put(th.style(word), m.glyphOf(word)+" "+word)
 	if reasons := m.reasons(key); len(reasons) > 0 {
 		l.put("", "  "+clean(reasons[0].Text))
 		if len(reasons) > 1 && l.n+8 < s.w {
@@ -191,16 +196,8 @@ func (m *Model) aboutHead(s *sheet, key graph.Key, a graph.Asset) {
 		}
 	}
 	s.lines = append(s.lines, l.end())
-	state := m.snap.Assets[key]
-	if state != nil {
-		if step := state.Step; step != nil && step.Error != nil {
-			s.text(th.Bad, clip(clean(step.Error.Message), 4*s.w, th.G.Ellipsis))
-		} else if last := state.Stored.Last; last != nil && last.Error != "" && st.word == "failed" {
-			s.text(th.Bad, clip(clean(last.Error), 4*s.w, th.G.Ellipsis))
-		}
-		if state.Waiting != "" {
-			s.text(th.Warn, "auto-run waits: "+clean(state.Waiting)+"; m starts it")
-		}
+	if state != nil && state.Waiting != "" {
+		s.text(th.Warn, "auto-run waits: "+clean(state.Waiting)+"; m starts it")
 	}
 	if g := m.snap.Graph; g != nil {
 		if conflict := g.Conflict(key); conflict != "" {
@@ -210,6 +207,33 @@ func (m *Model) aboutHead(s *sheet, key graph.Key, a graph.Asset) {
 		m.neighbours(s, "down", g.Downstreams(key))
 	}
 }
+
+// lastError is what the asset's step failed of, in the run that is shown or the last one that is known.
+func (m *Model) lastError(key graph.Key) string {
+	state := m.snap.Assets[key]
+	switch {
+	case state == nil:
+	case state.Step != nil && state.Step.Error != nil:
+		return state.Step.Error.Message
+	case state.Stored.Last != nil:
+		return state.Stored.Last.Error
+	}
+	return ""
+}
+
+// failure says that the last run failed, and of what, in at most a few lines.
+func (s *sheet) failure(text string) {
+	lines := wrap(s.th.glyph(event.Failed)+" failed: "+cleanText(strings.TrimSpace(text)), s.w)
+	if len(lines) > failureLines {
+		lines = append(lines[:failureLines-1], s.th.G.Ellipsis)
+	}
+	for _, l := range lines {
+		s.lines = append(s.lines, s.th.line(s.w).put(s.th.Bad, l).end())
+	}
+}
+
+// failureLines bounds an error in the detail; the log has all of it.
+const failureLines = 8
 
 // brokenHead says what keeps the asset's location from loading.
 func (m *Model) brokenHead(s *sheet, location string) {
@@ -380,13 +404,10 @@ func (m *Model) whyLines(key graph.Key, w int) []string {
 	th := m.th
 	s := &sheet{th: th, w: w}
 	m.brokenHead(s, m.asset(key).Location)
-	st := m.status(key)
 	word := m.snap.Freshness.Status(key).String()
 	s.lines = append(s.lines, th.line(w).put(th.style(word), th.glyph(word)+" "+word).put("", "  ").put(th.Dim, whyWords(word)).end())
-	if st.word == "failed" {
-		if state := m.snap.Assets[key]; state != nil && state.Stored.Last != nil {
-			s.text(th.Bad, th.glyph("failed")+" the last run failed: "+clean(state.Stored.Last.Error))
-		}
+	if m.status(key).word == event.Failed {
+		s.failure(m.lastError(key))
 	}
 	chains := m.chains(key)
 	for i, chain := range chains {
@@ -436,7 +457,15 @@ func (m *Model) reason(s *sheet, depth int, r graph.Reason) {
 		} else if strings.HasPrefix(d, "+") {
 			st = th.Good
 		}
-		s.lines = append(s.lines, th.line(s.w).put("", space(indent+cells(lead)+1)).put(st, strings.TrimRight(cleanText(strings.ReplaceAll(d, "\n", " ")), " ")).end())
+		at := indent + cells(lead) + 1
+		for text := strings.TrimRight(cleanText(strings.ReplaceAll(d, "\n", " ")), " "); text != ""; {
+			part := clip(text, max(8, s.w-at), "")
+			if part == "" {
+				break
+			}
+			s.lines = append(s.lines, th.line(s.w).put("", space(at)).put(st, part).end())
+			text = strings.TrimPrefix(text, part)
+		}
 	}
 }
 

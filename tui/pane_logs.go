@@ -4,6 +4,7 @@ package tui
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
@@ -151,6 +152,9 @@ func (m *Model) logLines(w, h int) []string {
 		text = "reading" + m.th.G.Ellipsis
 	case kept == 0:
 		text = "it wrote nothing"
+		if e := m.lastError(key); e != "" {
+			text += ", and failed: " + cleanText(strings.TrimSpace(e))
+		}
 	default:
 		return p.view.Lines(w, h, &m.th.log)
 	}

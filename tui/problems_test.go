@@ -96,6 +96,21 @@ func TestLastView(t *testing.T) {
 	}
 }
 
+// TestFailureIsReadable: what a step failed of stands in the detail line by line, beside what its data is worth.
+func TestFailureIsReadable(t *testing.T) {
+	f := &fake{snap: shop()}
+	a := f.snap.Assets[at("mart_revenue")]
+	a.Stored.Last.Error = "division by zero\nin column margin"
+	d, m := driven(t, f, 80, 30, nil)
+	m.visit(at("mart_revenue"))
+	for _, key := range []string{"d", "w"} {
+		d.Press(key)
+		has(t, d, "✗ failed: division by zero", "│ in column margin ", "◐ stale")
+	}
+	d.Press("L")
+	has(t, d, "it wrote nothing, and failed: division by zero", "│ in column margin ")
+}
+
 func TestOutdent(t *testing.T) {
 	got := outdent([]string{"-\t\tif a {", "+\t\t\tif b {", "-", "…"})
 	if want := []string{"-\t\tif a {", "+\t\t\tif b {", "-", "…"}; !slices.Equal(got, want) {

@@ -351,6 +351,9 @@ func (m *Model) footer(w int) string {
 		}
 		if cells(note) > most {
 			more := "  " + keyName(m.keys.first("problems")) + " all of it"
+			if most < 40 {
+				more = ""
+			}
 			note = clip(note, most-cells(more), m.th.G.Ellipsis) + more
 		}
 		room = w - cells(note) - 3
