@@ -162,8 +162,9 @@ func wrap(text string, w int) []string {
 			case ww == 0:
 			case n == 0:
 				current, n = word, ww
-			case n+1+ww <= w:
-				current, n = current+" "+word, n+1+ww
+			case n+1+ww <= w && cells(current+" "+word) <= w: // a mark at the beginning of a word may widen the space
+				current += " " + word
+				n = cells(current)
 			default:
 				out, current, n = append(out, current), word, ww
 			}

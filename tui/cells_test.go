@@ -32,6 +32,15 @@ func TestCells(t *testing.T) {
 	})
 }
 
+// A mark at the beginning of a word widens the space before it.
+func TestWrapMarks(t *testing.T) {
+	for _, l := range wrap("a \ufe0fa", 3) {
+		if cells(l) > 3 {
+			t.Errorf("got %q of %d cells, want at most 3", l, cells(l))
+		}
+	}
+}
+
 func TestWords(t *testing.T) {
 	for _, test := range []struct{ got, want string }{
 		{shortDuration(50), "50ms"},

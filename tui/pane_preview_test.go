@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/assetdev/assetdev/engine"
@@ -23,9 +24,7 @@ func TestPreviewShowsWhatARunHasMade(t *testing.T) {
 	after := *before
 	after.Seq++
 	after.Assets = map[graph.Key]*engine.Asset{}
-	for k, a := range before.Assets {
-		after.Assets[k] = a
-	}
+	maps.Copy(after.Assets, before.Assets)
 	after.Assets[key] = &full
 	push(d, m, f, &after)
 	has(t, d, "1000001")

@@ -5,6 +5,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 
 	tea "github.com/charmbracelet/bubbletea"
 
@@ -136,8 +137,8 @@ func (o *problems) text(m *Model, w int) []string {
 	if len(m.said) > 0 {
 		s.blank()
 		s.text(th.Bold, "Messages, newest first")
-		for i := len(m.said) - 1; i >= 0; i-- {
-			s.field(m.said[i].at.Format("15:04:05"), m.said[i].text)
+		for _, n := range slices.Backward(m.said) {
+			s.field(n.at.Format("15:04:05"), n.text)
 		}
 	}
 	o.at = max(0, min(o.at, len(o.places)-1))
