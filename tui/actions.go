@@ -122,11 +122,11 @@ func workActions() []*Action {
 		},
 		{
 			ID: "mark", Keys: []string{"space"}, Title: "mark it; m then acts on what is marked", Where: "list", Rank: 62,
-			Enabled: needsAsset, Run: (*Model).mark,
+			Enabled: needsCursor, Run: (*Model).mark,
 		},
 		{
 			ID: "mark-range", Keys: []string{"V"}, Title: "mark all from the last mark to here", Where: "list", Rank: 63,
-			Enabled: needsAsset, Run: (*Model).markRange,
+			Enabled: needsCursor, Run: (*Model).markRange,
 		},
 		{
 			ID: "trust", Keys: []string{"t"}, Title: "trust: let assetdev execute this code", Short: "trust", Rank: 1,
@@ -177,7 +177,7 @@ func lookActions() []*Action {
 			Run: (*Model).edit,
 		},
 		{ID: "open-data", Keys: []string{"o"}, Title: "open the folder with its data", Rank: 69, Enabled: func(m *Model) string {
-			if reason := needsAsset(m); reason != "" {
+			if reason := needsCursor(m); reason != "" {
 				return reason
 			}
 			if m.snap.Workspace.Base == "" {
@@ -186,8 +186,8 @@ func lookActions() []*Action {
 			return ""
 		}, Run: (*Model).openData},
 		{ID: "copy", Keys: []string{"y"}, Title: "copy the cell", Rank: 30, Short: "copy", Where: "preview", Run: (*Model).copy},
-		{ID: "copy-key", Keys: []string{"y"}, Title: "copy the asset key", Where: "list", Rank: 67, Enabled: needsAsset, Run: (*Model).copy},
-		{ID: "copy-text", Keys: []string{"y"}, Title: "copy the line or place", Where: "text", Rank: 68, Enabled: needsAsset, Run: (*Model).copy},
+		{ID: "copy-key", Keys: []string{"y"}, Title: "copy the asset key", Where: "list", Rank: 67, Enabled: needsCursor, Run: (*Model).copy},
+		{ID: "copy-text", Keys: []string{"y"}, Title: "copy the line or place", Where: "text", Rank: 68, Enabled: needsCursor, Run: (*Model).copy},
 		{ID: "copy-row", Keys: []string{"Y"}, Title: "copy the row, its cells joined by tabs", Where: "preview", Rank: 31, Run: (*Model).copyRow},
 		{ID: "goto-row", Keys: []string{"ctrl+g"}, Title: "go to a row by its number", Where: "preview", Short: "go to row", Rank: 32, Run: (*Model).gotoRow},
 		{ID: "follow", Keys: []string{"F"}, Title: "follow the end of the log, or stand still", Where: "logs", Short: "follow", Rank: 33, Run: func(m *Model) tea.Cmd {
@@ -290,6 +290,14 @@ func screenActions() []*Action {
 
 func needsAsset(m *Model) string {
 	if _, ok := m.list.key(); !ok && len(m.marks) == 0 {
+		return "there is no asset"
+	}
+	return ""
+}
+
+// needsCursor is for what acts on the asset under the cursor, whatever is marked.
+func needsCursor(m *Model) string {
+	if _, ok := m.list.key(); !ok {
 		return "there is no asset"
 	}
 	return ""

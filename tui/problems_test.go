@@ -111,6 +111,21 @@ func TestFailureIsReadable(t *testing.T) {
 	has(t, d, "it wrote nothing, and failed: division by zero", "│ in column margin ")
 }
 
+// TestMarkWithoutAnAsset: with all assets filtered away there is nothing to mark, also when some that are hidden are marked.
+func TestMarkWithoutAnAsset(t *testing.T) {
+	d, m := driven(t, &fake{snap: shop()}, 80, 24, nil)
+	d.Press("space", "/")
+	d.Type("nothing of this")
+	d.Press("enter", "V", "space", "V")
+	if c := m.crashed.Load(); c != nil {
+		t.Fatalf("panic: %v", c.value)
+	}
+	if len(m.marks) != 1 {
+		t.Errorf("got marks %v, want the one", m.marks)
+	}
+	has(t, d, "there is no asset")
+}
+
 func TestOutdent(t *testing.T) {
 	got := outdent([]string{"-\t\tif a {", "+\t\t\tif b {", "-", "…"})
 	if want := []string{"-\t\tif a {", "+\t\t\tif b {", "-", "…"}; !slices.Equal(got, want) {

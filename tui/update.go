@@ -38,7 +38,8 @@ const (
 )
 
 // Update takes a message. It is the only place where the model changes.
-func (m *Model) Update(msg tea.Msg) (_ tea.Model, cmd tea.Cmd) {
+func (m *Model) Update(msg tea.Msg) (next tea.Model, cmd tea.Cmd) {
+	next = m // also after a panic
 	defer m.caught()
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
