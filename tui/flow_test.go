@@ -307,6 +307,25 @@ func TestHiddenRows(t *testing.T) {
 	has(t, d, "1000001")
 }
 
+// TestLogStandsStill: however fast a step writes, a reader who scrolled up keeps what is on the screen, and sees what comes counted.
+func TestLogStandsStill(t *testing.T) {
+	f := &fake{snap: running(shop()), lines: 5000}
+	d, m := driven(t, f, 80, 24, nil)
+	m.visit(at("stg_orders"))
+	d.Press("L")
+	d.Advance(time.Second)
+	d.Press("k", "k")
+	has(t, d, "line 4998:")
+	for range 50 {
+		f.lines += 1_000_000
+		d.Advance(time.Second)
+	}
+	has(t, d, "line 4998:", "50,000,000 new")
+	d.Press("G")
+	d.Advance(time.Second)
+	has(t, d, "line 50005000:", "follow")
+}
+
 func TestLogs(t *testing.T) {
 	f := &fake{snap: shop(), lines: 1_000_000}
 	d, m := driven(t, f, 80, 24, nil)

@@ -25,13 +25,16 @@ type logPane struct {
 	view *logview.View
 	run  string
 	key  graph.Key
-	last int64
+	last int64 // number of the newest line that is shown
+	came int64 // number of the newest line there is; more than last while the reader stands still
 	busy bool
 	at   time.Time // of the newest pull
 	err  string
 	due  bool // a pull waits for its time
 	idle bool // the newest pull brought nothing
 	done bool // the step has ended, and all of its log was read
+	// counted says that the step has ended and came is final, though not all is shown.
+	counted bool
 }
 
 type logMsg struct {
@@ -41,6 +44,8 @@ type logMsg struct {
 	skipped int64
 	last    int64
 	live    bool // the step had not ended when it was asked for
+	stands  bool // the reader stands still: only came was asked for
+	came    int64
 	err     error
 }
 
@@ -76,7 +81,7 @@ func (m *Model) loadLogs(key graph.Key) tea.Cmd {
 	a := m.snap.Assets[key]
 	live := a != nil && a.Step != nil && !event.Final(a.Step.State)
 	p.done = p.done && !live
-	if run == "" || p.busy || p.due || p.done {
+	if run == "" || p.busy || p.due || p.done || !live && p.counted && !p.view.Following() {
 		return nil
 	}
 	every := pullEvery
@@ -90,17 +95,26 @@ func (m *Model) loadLogs(key graph.Key) tea.Cmd {
 	return m.pull(run, key, live)
 }
 
-// pull reads what came since the last time. When that is more than can be shown, it reads the end and says how much it left out.
+// pull reads what came since the last time. When that is more than can be shown, it reads the end and says how much it left out;
+// but while the reader stands still nothing that is read is let go of, and what came is only counted.
 func (m *Model) pull(run string, key graph.Key, live bool) tea.Cmd {
 	p := &m.logs
 	p.busy, p.at = true, m.opts.Now()
 	front, since := m.front, p.last
+	stands, full := !p.view.Following(), p.view.Below() > keptLines/2
 	return func() tea.Msg {
+		if stands && full {
+			_, last, _, err := front.Log(run, key, since, 1)
+			return logMsg{run: run, key: key, err: err, live: live, stands: true, came: last}
+		}
 		lines, last, _, err := front.Log(run, key, since, pulledLines)
 		if err == nil && len(lines) > 0 && last-lines[len(lines)-1].Seq > 0 {
 			if tail, _, _, err := front.Log(run, key, max(since, last-pulledLines), pulledLines); err == nil && len(tail) > 0 {
 				lines = tail
 			}
+		}
+		if stands && err == nil && len(lines) > 0 && lines[0].Seq > since+1 {
+			return logMsg{run: run, key: key, live: live, stands: true, came: last}
 		}
 		msg := logMsg{run: run, key: key, last: since, err: err, live: live}
 		if len(lines) > 0 {
@@ -134,8 +148,14 @@ func (m *Model) gotLog(msg logMsg) {
 		p.err, p.done = clean(msg.err.Error()), !msg.live
 		return
 	}
+	if msg.stands {
+		p.idle, p.came = p.came == msg.came, msg.came
+		p.counted = !msg.live
+		return
+	}
 	p.view.Append(msg.lines, msg.skipped)
 	p.last = max(p.last, msg.last)
+	p.came = p.last
 }
 
 func (m *Model) logLines(w, h int) []string {
@@ -170,10 +190,10 @@ func (m *Model) logFoot() string {
 	if kept == 0 {
 		return ""
 	}
-	foot := "run " + clean(p.run) + "   " + grouped(int64(kept)+before) + " lines"
+	foot := "run " + clean(p.run) + "   " + grouped(int64(kept)+before+p.came-p.last) + " lines"
 	if p.view.Following() {
 		foot += "   follow"
-	} else if n := p.view.Below(); n > 0 {
+	} else if n := p.view.Below() + p.came - p.last; n > 0 {
 		foot += fmt.Sprintf("   %s %s new", m.th.G.Down, grouped(n))
 	}
 	if s := p.view.Searching(); s != "" {

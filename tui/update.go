@@ -64,7 +64,7 @@ func (m *Model) Update(msg tea.Msg) (next tea.Model, cmd tea.Cmd) {
 		m.dirty = true
 	case logMsg:
 		m.gotLog(msg)
-		m.dirty = m.dirty || len(msg.lines) > 0 || msg.err != nil || m.logs.done
+		m.dirty = m.dirty || len(msg.lines) > 0 || msg.stands || msg.err != nil || m.logs.done
 	case pullMsg:
 		m.logs.due = false
 	case whyMsg:
