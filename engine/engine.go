@@ -342,7 +342,8 @@ func (e *Engine) call(ctx context.Context, f func()) error {
 	select {
 	case <-ran:
 		return nil
-	case <-e.done:
+	case <-e.ctx.Done():
+		// The owner perhaps runs f still, or drops it: closing waits for the caller, so the caller must not wait for the owner.
 		return errClosed
 	}
 }

@@ -332,6 +332,31 @@ func TestWhatOthersDoIsSeen(t *testing.T) {
 	}
 }
 
+// TestClosingAtOnce: whatever is under way when an engine closes, it closes. Workers that ask the owner for something must not wait
+// for an owner that waits for them.
+func TestClosingAtOnce(t *testing.T) {
+	s := openShop(t, Options{})
+	if err := s.engine.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 30 {
+		e, err := Open(t.Context(), Options{File: filepath.Join(s.dir, "workspace.yaml"), CacheDir: filepath.Join(s.dir, ".cache"), TrustDir: filepath.Join(s.dir, ".trust"), TrustOnce: i%2 == 0, Watch: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		closed := make(chan error, 1)
+		go func() { closed <- e.Close() }()
+		select {
+		case err := <-closed:
+			if err != nil {
+				t.Fatal(err)
+			}
+		case <-time.After(time.Minute):
+			t.Fatalf("engine %d does not close", i)
+		}
+	}
+}
+
 func TestWaitEndsWhenTheEngineCloses(t *testing.T) {
 	s := openShop(t, Options{})
 	if err := s.engine.Close(); err != nil {
