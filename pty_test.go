@@ -93,12 +93,14 @@ func (b *bench) start(program string, w, h int, args ...string) *session {
 	b.t.Helper()
 	cmd := exec.CommandContext(b.t.Context(), program, args...)
 	cmd.Dir, cmd.Env = b.dir, b.env
-	term, err := tuitest.Start(cmd, w, h)
+	s := &session{t: b.t}
+	term, err := tuitest.Start(cmd, w, h, func(tty *os.File) { s.before = modesOf(b.t, tty) })
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	b.t.Cleanup(func() { _ = term.Close() })
-	return &session{Terminal: term, t: b.t, before: modesOf(b.t, term.TTY)}
+	s.Terminal = term
+	return s
 }
 
 // shows waits until the texts, which are regular expressions, are on the screen together.

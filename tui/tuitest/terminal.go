@@ -35,7 +35,9 @@ const (
 
 // Start starts a command on a new terminal of w×h cells, as the leader of its session. The terminal is light, for those who ask.
 // The caller calls End or Close.
-func Start(cmd *exec.Cmd, w, h int) (*Terminal, error) {
+//
+// What look is given is called with the terminal before the program starts, while its modes are those it has to leave behind.
+func Start(cmd *exec.Cmd, w, h int, look ...func(tty *os.File)) (*Terminal, error) {
 	master, tty, err := pty.Open()
 	if err != nil {
 		return nil, fmt.Errorf("open a pseudo-terminal: %w", err)
@@ -56,6 +58,9 @@ func Start(cmd *exec.Cmd, w, h int) (*Terminal, error) {
 	}
 	cmd.Stdout, cmd.Stderr = tty, tty
 	cmd.SysProcAttr = session()
+	for _, f := range look {
+		f(tty)
+	}
 	if err := cmd.Start(); err != nil {
 		return nil, errors.Join(err, t.shut())
 	}
