@@ -333,7 +333,7 @@ func TestScreenGivesTheEditorTheTerminal(t *testing.T) {
 	b := newBench(t, true)
 	b.command("status")
 	editor := filepath.Join(b.dir, "editor.sh")
-	if err := os.WriteFile(editor, []byte("#!/bin/sh\ntest -t 0 && test -t 1 && echo \"edits $(basename $1)\"\nread line\n"), 0o755); err != nil {
+	if err := os.WriteFile(editor, []byte("#!/bin/sh\ntest -t 0 && test -t 1 && echo \"edits $(basename $1)\"\nread -r line\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	b.env = append(b.env, "EDITOR="+editor)
