@@ -134,6 +134,9 @@ func (o *problems) text(m *Model, w int) []string {
 	s.text(th.Bold, "Workspace")
 	s.field("file", clean(m.snap.Workspace.File))
 	s.field("storage", clean(m.snap.Workspace.Storage))
+	if size := m.snap.Workspace.StorageSize; size >= 0 {
+		s.field("data", shortBytes(size)+" with the kept versions")
+	}
 	if len(m.said) > 0 {
 		s.blank()
 		s.text(th.Bold, "Messages, newest first")
