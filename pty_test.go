@@ -333,7 +333,7 @@ func TestScreenGivesTheEditorTheTerminal(t *testing.T) {
 	b := newBench(t, true)
 	b.command("status")
 	editor := filepath.Join(b.dir, "editor.sh")
-	if err := os.WriteFile(editor, []byte("#!/bin/sh\ntest -t 0 && test -t 1 && echo \"edits $(basename $1)\"\nread -r line\n"), 0o755); err != nil {
+	if err := os.WriteFile(editor, []byte("#!/bin/sh\ntest -t 0 && test -t 1 && echo \"edits $(basename $1)\"\nIFS= read -r line\nprintf '%s' \"$line\" >line\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	b.env = append(b.env, "EDITOR="+editor)
@@ -345,4 +345,8 @@ func TestScreenGivesTheEditorTheTerminal(t *testing.T) {
 	s.shows(`order_totals`, `\? help`)
 	s.keys("q")
 	s.ends(0)
+	got, err := os.ReadFile(filepath.Join(b.dir, "line"))
+	if err != nil || len(got) > 0 {
+		t.Errorf("the editor read %q, %v, want the empty line that was typed", got, err)
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
 
@@ -54,8 +55,19 @@ func (m *Model) editAt(file string, ln int) tea.Cmd {
 		return tea.Batch(m.say(calm, "opened "+clean(filepath.Base(file))+" in "+clean(filepath.Base(argv[0]))), func() tea.Msg { return editorMsg{cmd.Run()} })
 	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = m.opts.In, m.opts.Out, m.opts.Out // the terminal itself: of a reader, os/exec makes a pipe
-	return tea.Exec(visit{cmd.Run, m.out}, func(err error) tea.Msg { return editorMsg{err} })
+	start := tea.Exec(visit{cmd.Run, m.out}, func(err error) tea.Msg { return editorMsg{err} })
+	asking := m.asking
+	return func() tea.Msg {
+		// What the terminal still has to say to us must not become the editor's input.
+		for until := time.Now().Add(answerPatience); asking != nil && asking() && time.Now().Before(until); {
+			time.Sleep(5 * time.Millisecond)
+		}
+		return start()
+	}
 }
+
+// answerPatience is how long an editor waits for a terminal that was asked for its background a moment ago.
+const answerPatience = 250 * time.Millisecond
 
 // A visit is a program that has the terminal for a while.
 type visit struct {

@@ -78,6 +78,7 @@ func Run(ctx context.Context, front engine.Front, o Options) (Summary, error) {
 		in.Ask()
 		m.ask = true
 	}
+	m.asking = in.Asking
 	m.out, err = term.Show(o.In, o.Out, o.Mouse)
 	if err != nil {
 		return Summary{}, err
@@ -133,11 +134,12 @@ type Model struct {
 	caps   term.Caps
 	keys   keymap
 
-	th    *Theme
-	theme string // auto, light, dark or mono
-	dark  bool
-	ask   bool // the terminal is asked for its background once it runs
-	told  chan bool
+	th     *Theme
+	theme  string // auto, light, dark or mono
+	dark   bool
+	ask    bool        // the terminal is asked for its background once it runs
+	asking func() bool // whether its answer is still to come; nil before Run
+	told   chan bool
 
 	w, h   int
 	rects  Rects

@@ -127,6 +127,9 @@ type Reader struct {
 // Ask says that a Query was written, so that answers are looked for.
 func (r *Reader) Ask() { r.asked.Store(true) }
 
+// Asking reports whether an answer is still to come. A terminal may never answer.
+func (r *Reader) Asking() bool { return r.asked.Load() }
+
 // Read reads like the file, and leaves answers out. It may return 0 bytes and no error while half an answer is there.
 func (r *Reader) Read(p []byte) (int, error) {
 	if !r.asked.Load() && len(r.held) == 0 {
