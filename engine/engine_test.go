@@ -63,9 +63,7 @@ func openShop(t *testing.T, o Options) *shop {
 func (s *shop) open(o Options) {
 	s.t.Helper()
 	o.File, o.CacheDir, o.TrustDir = filepath.Join(s.dir, "workspace.yaml"), filepath.Join(s.dir, ".cache"), filepath.Join(s.dir, ".trust")
-	if o.TrustDir != "" && !o.TrustOnce {
-		o.TrustOnce = true
-	}
+	o.TrustOnce = true
 	e, err := Open(s.t.Context(), o)
 	if err != nil {
 		s.t.Fatal(err)
