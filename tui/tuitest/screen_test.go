@@ -2,6 +2,7 @@ package tuitest
 
 import (
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -54,5 +55,34 @@ func TestTerminal(t *testing.T) {
 	}
 	if _, err := term.Wait(time.Millisecond, shows("nothing")); err == nil {
 		t.Error("got no error for what is not on the screen")
+	}
+}
+
+// TestTerminalWaitsForWholeFrames: half of a frame is not looked at, however its bytes arrive.
+func TestTerminalWaitsForWholeFrames(t *testing.T) {
+	script := `printf '\033[?2026hfirst'; read line; printf ' second\033[?2026l'; read line`
+	term, err := Start(exec.CommandContext(t.Context(), "sh", "-c", script), 30, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = term.Close() }()
+	begun := make(chan struct{})
+	go func() { // the second half comes when the first is there
+		defer close(begun)
+		for term.Wrote() < int64(len("\033[?2026hfirst")) {
+			runtime.Gosched()
+		}
+		if err := term.Type("\r"); err != nil {
+			t.Error(err)
+		}
+	}()
+	var seen string
+	_, err = term.Wait(10*time.Second, func(picture string) bool {
+		seen = picture
+		return strings.Contains(picture, "first")
+	})
+	<-begun
+	if err != nil || !strings.Contains(seen, "second") {
+		t.Errorf("got %q, %v, want both halves at once", seen, err)
 	}
 }

@@ -27,6 +27,9 @@ type Terminal struct {
 	both   sync.WaitGroup
 }
 
+// frameMode is on while a program writes a frame (synchronised output, https://gist.github.com/christianparpart/d8a62cc1ab659194337d73e399004036).
+const frameMode = 2026
+
 // farewell is what we write ourselves when the program has ended, to know that all before it was read.
 const (
 	farewellMode = 99999
@@ -127,7 +130,8 @@ func (t *Terminal) Wrote() int64 {
 	return t.wrote
 }
 
-// Wait waits until the screen is as ok wants it and returns when that was. The error holds the screen.
+// Wait waits until the screen is as ok wants it and returns when that was. Only whole frames are looked at: a frame may arrive in
+// pieces, and half of one beside half of the last is what no user sees. The error holds the screen.
 func (t *Terminal) Wait(within time.Duration, ok func(picture string) bool) (time.Time, error) {
 	timer := time.AfterFunc(within, func() {
 		t.mu.Lock()
@@ -141,7 +145,7 @@ func (t *Terminal) Wait(within time.Duration, ok func(picture string) bool) (tim
 	for {
 		now := time.Now()
 		picture := t.screen.Picture()
-		if ok(picture) {
+		if !t.screen.Modes[frameMode] && ok(picture) {
 			return now, nil
 		}
 		if !now.Before(end) {
