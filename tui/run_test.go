@@ -79,6 +79,9 @@ func (t *terminal) size() int {
 	return len(t.text)
 }
 
+// open holds terminals that outlive their test, so that no finalizer closes them.
+var open []*os.File
+
 // TestRun drives the whole program on a pty: the terminal is restored after quit, after a panic and when the context ends, and an
 // answer to the question for the background is no key.
 func TestRun(t *testing.T) {
@@ -135,7 +138,9 @@ func TestRun(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer func() { _, _ = master.Close(), tty.Close() }()
+			// The terminal's own end stays open: Bubble Tea does not wait for its reader when a signal ends it.
+			open = append(open, tty)
+			defer func() { _ = master.Close() }()
 			if err := pty.Setsize(master, &pty.Winsize{Rows: 24, Cols: 80}); err != nil {
 				t.Fatal(err)
 			}

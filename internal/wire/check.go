@@ -15,6 +15,7 @@ const (
 	Parquet = "parquet" // a Parquet file
 	Opaque  = "opaque"  // a file that is no table; a result only
 	None    = "none"    // no file; a result only
+	Skipped = "skipped" // the step chose not to make this asset; in [Result.Outputs] only
 )
 
 // Levels of a Log.
@@ -27,7 +28,7 @@ const (
 
 func (m Message) known() bool {
 	switch m.Type {
-	case TypeHello, TypeAsset, TypeDefinitions, TypeLog, TypeProgress, TypeMetadata, TypeResult, TypeError:
+	case TypeHello, TypeAsset, TypeDefinitions, TypeLog, TypeProgress, TypeMetadata, TypeCheck, TypePartitions, TypeMapping, TypeResult, TypeError:
 		return true
 	}
 	return false
@@ -82,12 +83,40 @@ func (m Message) Check() error {
 		if m.Result == nil {
 			return missing("result")
 		}
-		if !slices.Contains([]string{Arrow, Parquet, Opaque, None}, m.Result.Format) {
+		for _, o := range m.Result.Outputs {
+			if err := CheckKey(o.Asset); err != nil {
+				return fmt.Errorf("result: %w", err)
+			}
+			if !slices.Contains([]string{Arrow, Parquet, Opaque, None, Skipped}, o.Format) || o.Rows < 0 {
+				return fmt.Errorf("result: asset %q: format %q is none of arrow, parquet, opaque, none, skipped, or %d rows", o.Asset, o.Format, o.Rows)
+			}
+		}
+		if len(m.Result.Outputs) == 0 && !slices.Contains([]string{Arrow, Parquet, Opaque, None}, m.Result.Format) {
 			return fmt.Errorf("result: format %q is none of arrow, parquet, opaque, none", m.Result.Format)
 		}
 		if m.Result.Rows < 0 {
 			return fmt.Errorf("result: %d rows", m.Result.Rows)
 		}
+	case TypeCheck:
+		if m.AssetCheck == nil {
+			return missing("check")
+		}
+		if m.AssetCheck.Name == "" {
+			return errors.New("check: it has no name")
+		}
+		return CheckKey(m.AssetCheck.Asset)
+	case TypePartitions:
+		if m.Partitions == nil {
+			return missing("partitions")
+		}
+		if m.Partitions.ID == "" {
+			return errors.New("partitions: they have no id")
+		}
+	case TypeMapping:
+		if m.Mapping == nil {
+			return missing("mapping")
+		}
+		return errors.Join(CheckKey(m.Mapping.Asset), CheckKey(m.Mapping.Input))
 	case TypeError:
 		if m.Error == nil {
 			return missing("error")
@@ -114,11 +143,19 @@ func (q Request) Check() error {
 	if q.Output == "" || !filepath.IsAbs(q.Output) {
 		return fmt.Errorf("output %q is not an absolute path", q.Output)
 	}
+	for _, o := range q.Outputs {
+		if err := CheckKey(o.Asset); err != nil {
+			return err
+		}
+		if !filepath.IsAbs(o.Output) {
+			return fmt.Errorf("output %q of %s is not an absolute path", o.Output, o.Asset)
+		}
+	}
 	for _, in := range q.Inputs {
 		if err := CheckKey(in.Asset); err != nil {
 			return fmt.Errorf("input: %w", err)
 		}
-		for _, path := range []string{in.Parquet, in.Arrow} {
+		for _, path := range []string{in.Parquet, in.Arrow, in.Opaque} {
 			if path != "" && !filepath.IsAbs(path) {
 				return fmt.Errorf("input %q: %q is not an absolute path", in.Asset, path)
 			}

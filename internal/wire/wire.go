@@ -28,10 +28,13 @@ const (
 const (
 	TypeHello       = "hello"
 	TypeAsset       = "asset"       // one definition; describe sends one for each asset
+	TypePartitions  = "partitions"  // keys of a partitions definition, in pieces; describe only
+	TypeMapping     = "mapping"     // which upstream partitions a partition reads, in pieces; describe only
 	TypeDefinitions = "definitions" // end of a describe
 	TypeLog         = "log"
 	TypeProgress    = "progress"
 	TypeMetadata    = "metadata"
+	TypeCheck       = "check"  // the outcome of one asset check
 	TypeResult      = "result" // end of a materialize
 	TypeError       = "error"  // end of either
 )
@@ -39,6 +42,9 @@ const (
 // A Request is what assetdev asks of the process.
 type Request struct {
 	Type string `json:"type"`
+	// IOManagers says for resources of the location who stores what they handle: "replace", "both" or "own". The process knows the
+	// default of those that are not named.
+	IOManagers map[string]string `json:"io_managers,omitempty"`
 	// The rest is for materialize.
 	Run     string  `json:"run,omitempty"`
 	Asset   string  `json:"asset,omitempty"`
@@ -46,6 +52,17 @@ type Request struct {
 	View    string  `json:"view,omitempty"`   // folder with exactly the declared inputs
 	Output  string  `json:"output,omitempty"` // file to write, in one of Hello.Writes; its folder exists, it does not
 	Inputs  []Input `json:"inputs,omitempty"`
+	// Outputs is set when the step makes several assets at once: one for each that is wanted; Asset and Output are those of the first.
+	Outputs   []Output        `json:"outputs,omitempty"`
+	Partition string          `json:"partition,omitempty"` // the partition key to make, "" for an asset without partitions
+	Config    json.RawMessage `json:"config,omitempty"`    // run config, an object
+	Debug     bool            `json:"debug,omitempty"`     // standard input and output are the developer's terminal, for a debugger
+}
+
+// An Output is one asset that a step is asked to make, and the file to write.
+type Output struct {
+	Asset  string `json:"asset"`
+	Output string `json:"output"`
 }
 
 // An Input is one declared input of a step, pinned.
@@ -56,6 +73,19 @@ type Input struct {
 	DataVersion string `json:"data_version,omitempty"`
 	Location    string `json:"location,omitempty"` // code location that makes it, "" when none does
 	Command     string `json:"command,omitempty"`  // what a developer types to make it
+	Opaque      string `json:"opaque,omitempty"`   // absolute path of a value that is no table, as the process that made it wrote it
+	// Elsewhere says that the data lies where the location's own I/O manager stores it, and must be read through that.
+	Elsewhere bool `json:"elsewhere,omitempty"`
+	// Partitions holds what is read of an input with partitions, in their order; Parquet, Arrow and Opaque are then empty.
+	Partitions []InputPartition `json:"partitions,omitempty"`
+}
+
+// An InputPartition is the data of one partition of an input.
+type InputPartition struct {
+	Key         string `json:"key"`
+	Parquet     string `json:"parquet,omitempty"`
+	Opaque      string `json:"opaque,omitempty"`
+	DataVersion string `json:"data_version,omitempty"`
 }
 
 // A Message is what the process says. Type decides which other fields count.
@@ -70,6 +100,9 @@ type Message struct {
 	Result      *Result                    `json:"result,omitempty"`
 	Error       *Error                     `json:"error,omitempty"`
 	Definitions *Definitions               `json:"definitions,omitempty"`
+	AssetCheck  *Check                     `json:"check,omitempty"`
+	Partitions  *Partitions                `json:"partitions,omitempty"`
+	Mapping     *Mapping                   `json:"mapping,omitempty"`
 }
 
 // A Hello is the first message of a process.
@@ -105,7 +138,73 @@ type Asset struct {
 	Columns     []Column          `json:"columns,omitempty"`
 	File        string            `json:"file,omitempty"` // absolute
 	Line        int               `json:"line,omitempty"`
-	Symbol      string            `json:"symbol,omitempty"` // Go: import path, ".", function
+	Symbol      string            `json:"symbol,omitempty"` // Go: import path, ".", function; Python: module, ":", qualified name
+
+	NotExecutable string        `json:"not_executable,omitempty"` // why assetdev cannot make it, one sentence
+	External      bool          `json:"external,omitempty"`       // declared here, made by nobody here: other locations may define it
+	StoredBy      string        `json:"stored_by,omitempty"`      // "assetdev", "own", "both" or "none"; "" is assetdev
+	IOManager     string        `json:"io_manager,omitempty"`     // key of the resource that stores it
+	Together      bool          `json:"together,omitempty"`       // the assets of its step cannot be made one without the others
+	Partitions    string        `json:"partitions,omitempty"`     // id of its partitions definition, see Partitions
+	Checks        []CheckSpec   `json:"checks,omitempty"`
+	Pool          string        `json:"pool,omitempty"` // its steps share this pool's limit over all locations
+	Config        []ConfigField `json:"config,omitempty"`
+	ConfigPath    []string      `json:"config_path,omitempty"` // where its fields stand in the run config, as "ops", "name", "config"
+	Automation    string        `json:"automation,omitempty"`  // Dagster's automation condition, for people
+	Freshness     string        `json:"freshness,omitempty"`   // a freshness policy that MaxAgeMS cannot say, for people
+	Made          *Made         `json:"made,omitempty"`        // what the framework's own history says of it
+}
+
+// A CheckSpec is one check that is declared for an asset.
+type CheckSpec struct {
+	Name        string `json:"name"`
+	Blocking    bool   `json:"blocking,omitempty"` // a failure of severity ERROR holds up the downstreams
+	Description string `json:"description,omitempty"`
+}
+
+// A ConfigField is one field of the run config of an asset's step.
+type ConfigField struct {
+	Name        string          `json:"name"`
+	Type        string          `json:"type,omitempty"`
+	Required    bool            `json:"required,omitempty"`
+	Default     json.RawMessage `json:"default,omitempty"`
+	Description string          `json:"description,omitempty"`
+}
+
+// A Made is the last materialization of an asset that assetdev did not make.
+type Made struct {
+	At       string            `json:"at,omitempty"` // RFC 3339
+	Run      string            `json:"run,omitempty"`
+	Metadata map[string]string `json:"metadata,omitempty"`
+	Path     string            `json:"path,omitempty"` // absolute path of the data, when it is a file
+}
+
+// A Check is the outcome of one check of one asset.
+type Check struct {
+	Asset       string                     `json:"asset"`
+	Name        string                     `json:"name"`
+	Passed      bool                       `json:"passed"`
+	Severity    string                     `json:"severity"` // "WARN" or "ERROR"
+	Blocking    bool                       `json:"blocking,omitempty"`
+	Description string                     `json:"description,omitempty"`
+	Metadata    map[string]json.RawMessage `json:"metadata,omitempty"`
+}
+
+// A Partitions is a piece of a partitions definition, which many assets may share. Keys come in their order, over as many messages as
+// they need.
+type Partitions struct {
+	ID   string   `json:"id"`
+	Kind string   `json:"kind"` // "static", "time_window", "dynamic" or "multi"
+	Keys []string `json:"keys"`
+}
+
+// A Mapping is a piece of what the partitions of one asset read of one upstream that has partitions. An upstream without any mapping
+// has no partitions, or each partition reads the equal key.
+type Mapping struct {
+	Asset string              `json:"asset"`
+	Input string              `json:"input"`
+	All   bool                `json:"all,omitempty"`   // each partition reads all keys of the input
+	Table map[string][]string `json:"table,omitempty"` // keys that the key reads, for those that do not read the equal one
 }
 
 // A Column is a name and an Arrow type.
@@ -128,7 +227,20 @@ type Progress struct {
 
 // A Definitions ends a describe.
 type Definitions struct {
-	Problems []Error `json:"problems,omitempty"` // wrong declarations; the other assets still count
+	Problems  []Error  `json:"problems,omitempty"` // wrong declarations; the other assets still count
+	Notices   []string `json:"notices,omitempty"`  // what is worth knowing and not wrong
+	Jobs      []Job    `json:"jobs,omitempty"`
+	Schedules []string `json:"schedules,omitempty"` // names; the framework runs them, assetdev does not
+	Sensors   []string `json:"sensors,omitempty"`
+	Resources []string `json:"resources,omitempty"` // "name: type"
+	Files     []string `json:"files,omitempty"`     // absolute paths that were read for the definitions and are no code: they count as code, and are watched
+	Framework string   `json:"framework,omitempty"` // its name and version, as "dagster 1.13.27"
+}
+
+// A Job names assets that are materialized together.
+type Job struct {
+	Name   string   `json:"name"`
+	Assets []string `json:"assets"`
 }
 
 // A Result ends a materialize that succeeded.
@@ -136,6 +248,17 @@ type Result struct {
 	Format      string `json:"format"` // "arrow", "parquet", "opaque" or "none" (hands over no data)
 	Rows        int64  `json:"rows"`
 	DataVersion string `json:"data_version,omitempty"` // only when the author gave one
+	// Outputs holds one outcome for each asset, when the request had Outputs; the fields above then count for nothing.
+	Outputs []OutputResult `json:"outputs,omitempty"`
+}
+
+// An OutputResult is the outcome of one asset of a step that makes several. Format "skipped" says that the step chose not to make it.
+type OutputResult struct {
+	Asset       string                     `json:"asset"`
+	Format      string                     `json:"format"`
+	Rows        int64                      `json:"rows"`
+	DataVersion string                     `json:"data_version,omitempty"`
+	Metadata    map[string]json.RawMessage `json:"metadata,omitempty"`
 }
 
 // An Error ends a request that failed.

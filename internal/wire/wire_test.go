@@ -177,7 +177,7 @@ func TestSendManyProblems(t *testing.T) {
 		problems = append(problems, Error{Message: strings.Repeat("p", 1000)})
 	}
 	c := &channel{}
-	if err := NewConn(c).Send(Message{Type: TypeDefinitions, Definitions: &Definitions{problems}}); err != nil {
+	if err := NewConn(c).Send(Message{Type: TypeDefinitions, Definitions: &Definitions{Problems: problems}}); err != nil {
 		t.Fatal(err)
 	}
 	m, err := reading(c.String()).ReadMessage()
