@@ -58,7 +58,29 @@ type PageRequest struct {
 	Offset  int64
 	Limit   int64
 	Columns []string // nil is all
+	// MaxCellBytes is the length to which texts, binaries and nested values are cut; such a cell says that it is Cut. 0 cuts nothing.
+	MaxCellBytes int
 }
+
+// A StatsRequest asks for the statistics of one column.
+type StatsRequest struct {
+	Asset   graph.Key
+	Version string // "" is the newest
+	Column  string
+}
+
+// A SortRequest asks for the first rows in the order of one column.
+type SortRequest struct {
+	Asset        graph.Key
+	Version      string // "" is the newest
+	Column       string
+	Descending   bool
+	Limit        int64 // at most MaxSorted
+	MaxCellBytes int
+}
+
+// MaxSorted is the largest Limit of a SortRequest.
+const MaxSorted = 10_000
 
 // Front is what front ends need of an engine; *Engine fulfils it. All methods may be called from any goroutine.
 type Front interface {
@@ -72,6 +94,10 @@ type Front interface {
 	Plan(ctx context.Context, m Materialize) (graph.Plan, error)
 	// Preview returns rows.
 	Preview(ctx context.Context, r PageRequest) (page.Page, error)
+	// Stats reads a whole column and describes its values. It takes as long as that; ctx ends it.
+	Stats(ctx context.Context, r StatsRequest) (page.Stats, error)
+	// Sorted reads a whole column and returns the first rows in its order. It takes as long as that; ctx ends it.
+	Sorted(ctx context.Context, r SortRequest) (page.Page, error)
 	// Versions returns the kept versions of an asset, newest first.
 	Versions(ctx context.Context, key graph.Key) ([]graph.Record, error)
 	// Log returns up to max lines of a step's log after the line with number since, the number of the last line there is, and how many were dropped.

@@ -18,7 +18,23 @@ func (e *Engine) Preview(ctx context.Context, r PageRequest) (page.Page, error) 
 	if err := e.known(ctx, r.Asset); err != nil {
 		return page.Page{}, err
 	}
-	return e.manager.Preview(ctx, r.Asset, r.Version, iomanager.PageRequest{Offset: r.Offset, Limit: r.Limit, Columns: r.Columns})
+	return e.manager.Preview(ctx, r.Asset, r.Version, iomanager.PageRequest{Offset: r.Offset, Limit: r.Limit, Columns: r.Columns, MaxCellBytes: r.MaxCellBytes})
+}
+
+// Stats describes the values of one column of an asset, from all of its rows, which a child process reads; ctx ends it.
+func (e *Engine) Stats(ctx context.Context, r StatsRequest) (page.Stats, error) {
+	if err := e.known(ctx, r.Asset); err != nil {
+		return page.Stats{}, err
+	}
+	return e.manager.Stats(ctx, r.Asset, r.Version, r.Column)
+}
+
+// Sorted returns the first rows of an asset in the order of a column, which a child process reads; ctx ends it.
+func (e *Engine) Sorted(ctx context.Context, r SortRequest) (page.Page, error) {
+	if err := e.known(ctx, r.Asset); err != nil {
+		return page.Page{}, err
+	}
+	return e.manager.Sorted(ctx, r.Asset, r.Version, iomanager.SortRequest{Column: r.Column, Descending: r.Descending, Limit: r.Limit, MaxCellBytes: r.MaxCellBytes})
 }
 
 // known returns an error with the nearest key when no asset has the key.

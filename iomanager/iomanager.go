@@ -133,7 +133,7 @@ func Open(ctx context.Context, cfg Config) (*Manager, error) {
 		index: &index{file: filepath.Join(cfg.StateDir, "index")},
 	}
 	if m.tables == nil {
-		m.tables = children{}
+		m.tables = newChildren()
 	}
 	if m.st == nil {
 		st, err := file.New(cfg.BaseDir)
@@ -153,8 +153,14 @@ func Open(ctx context.Context, cfg Config) (*Manager, error) {
 	return m, nil
 }
 
-// Close writes what the index has learned. The Manager must not be used afterwards.
-func (m *Manager) Close() error { return m.index.flush() }
+// Close writes what the index has learned and ends what reads pages. The Manager must not be used afterwards.
+func (m *Manager) Close() error {
+	err := m.index.flush()
+	if c, ok := m.tables.(io.Closer); ok {
+		err = errors.Join(err, c.Close())
+	}
+	return err
+}
 
 // BaseDir returns the absolute path of the folder with the data.
 func (m *Manager) BaseDir() string { return m.cfg.BaseDir }
@@ -471,35 +477,54 @@ func (m *Manager) version(ctx context.Context, key graph.Key, version string) (*
 // Preview reads rows of a version, "" being the newest: its name, the number of its record, a run's id, or (the beginning of) a data
 // version. Data of which there is no record is read as well. An error wraps fs.ErrNotExist when there is no such data.
 func (m *Manager) Preview(ctx context.Context, key graph.Key, version string, r PageRequest) (page.Page, error) {
-	bare := key.Bare()
-	if version == "" {
-		latest, err := m.Latest(ctx, bare)
-		if err != nil {
-			return page.Page{}, err
-		}
-		if latest == nil {
-			path, err := m.foreignFile(ctx, bare)
-			if err != nil {
-				return page.Page{}, err
-			}
-			return m.tables.Page(ctx, path, r)
-		}
-	}
-	e, err := m.version(ctx, bare, version)
-	if err != nil {
-		return page.Page{}, err
-	}
-	if e.File == "" {
-		return page.Page{}, diag.New("storage", "%s hands over no data: %w", key, fs.ErrNotExist)
-	}
-	if !e.isTable() {
-		return page.Page{}, diag.New("data", "the data of %s is no table: %s", key, m.DataFile(e.Record))
-	}
-	path, err := m.localData(ctx, e)
+	path, err := m.tableFile(ctx, key, version)
 	if err != nil {
 		return page.Page{}, err
 	}
 	return m.tables.Page(ctx, path, r)
+}
+
+// Stats describes the values of one column of a version, as [Manager.Preview] names it, from all of its rows. ctx ends it.
+func (m *Manager) Stats(ctx context.Context, key graph.Key, version, column string) (page.Stats, error) {
+	path, err := m.tableFile(ctx, key, version)
+	if err != nil {
+		return page.Stats{}, err
+	}
+	return m.tables.Stats(ctx, path, column)
+}
+
+// Sorted returns the first rows of a version, as [Manager.Preview] names it, in the order of a column. ctx ends it.
+func (m *Manager) Sorted(ctx context.Context, key graph.Key, version string, r SortRequest) (page.Page, error) {
+	path, err := m.tableFile(ctx, key, version)
+	if err != nil {
+		return page.Page{}, err
+	}
+	return m.tables.Sort(ctx, path, r)
+}
+
+// tableFile returns the local Parquet file of a version.
+func (m *Manager) tableFile(ctx context.Context, key graph.Key, version string) (string, error) {
+	bare := key.Bare()
+	if version == "" {
+		latest, err := m.Latest(ctx, bare)
+		if err != nil {
+			return "", err
+		}
+		if latest == nil {
+			return m.foreignFile(ctx, bare)
+		}
+	}
+	e, err := m.version(ctx, bare, version)
+	if err != nil {
+		return "", err
+	}
+	if e.File == "" {
+		return "", diag.New("storage", "%s hands over no data: %w", key, fs.ErrNotExist)
+	}
+	if !e.isTable() {
+		return "", diag.New("data", "the data of %s is no table: %s", key, m.DataFile(e.Record))
+	}
+	return m.localData(ctx, e)
 }
 
 // foreignFile returns the local path of data of which there is no record.

@@ -80,6 +80,12 @@ func (plain) Page(_ context.Context, file string, r PageRequest) (page.Page, err
 	return p, nil
 }
 
+func (plain) Stats(context.Context, string, string) (page.Stats, error) { return page.Stats{}, nil }
+
+func (p plain) Sort(ctx context.Context, file string, r SortRequest) (page.Page, error) {
+	return p.Page(ctx, file, PageRequest{Limit: r.Limit})
+}
+
 func (plain) Sniff(file string) (string, error) {
 	data, err := os.ReadFile(file)
 	switch {

@@ -22,6 +22,8 @@ type fake struct {
 	done    []engine.Command
 	plans   []engine.Materialize
 	pages   []engine.PageRequest
+	stats   []engine.StatsRequest
+	sorts   []engine.SortRequest
 	reply   engine.Reply
 	err     error
 	lines   int64 // of every log
@@ -94,6 +96,29 @@ func (f *fake) Preview(_ context.Context, r engine.PageRequest) (page.Page, erro
 		p.Rows = append(p.Rows, row)
 	}
 	return p, nil
+}
+
+func (f *fake) Stats(ctx context.Context, r engine.StatsRequest) (page.Stats, error) {
+	f.stats = append(f.stats, r)
+	if f.err != nil {
+		return page.Stats{}, f.err
+	}
+	return page.Stats{
+		Column: page.Column{Name: r.Column, Type: "int64"}, Rows: 1_204_118, Nulls: 240_823, Distinct: 963_295, About: true,
+		Min: &page.Cell{Kind: page.Number, Value: "1000001"}, Max: &page.Cell{Kind: page.Number, Value: "2204118"},
+	}, ctx.Err()
+}
+
+func (f *fake) Sorted(ctx context.Context, r engine.SortRequest) (page.Page, error) {
+	f.sorts = append(f.sorts, r)
+	p, err := f.Preview(ctx, engine.PageRequest{Asset: r.Asset, Offset: 1_204_118 - r.Limit, Limit: r.Limit})
+	f.pages = f.pages[:len(f.pages)-1]
+	slices.Reverse(p.Rows)
+	p.Offset = 0
+	for i := range p.Rows {
+		p.Order = append(p.Order, 1_204_117-int64(i))
+	}
+	return p, errors.Join(err, f.err)
 }
 
 func (f *fake) Versions(_ context.Context, key graph.Key) ([]graph.Record, error) {

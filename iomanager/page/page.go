@@ -59,4 +59,21 @@ type Page struct {
 	Rows         [][]Cell `json:"rows"`
 	Bytes        int64    `json:"bytes"`
 	RowGroups    int      `json:"row_groups"`
+	// Order holds the number in the table of each row, from 0, where the rows do not stand in the table's order. Offset then counts in
+	// that order.
+	Order []int64 `json:"order,omitempty"`
+}
+
+// Stats describe the values of one column of a table.
+type Stats struct {
+	Column   Column `json:"column"`
+	Rows     int64  `json:"rows"` // of the table
+	Nulls    int64  `json:"nulls"`
+	Empty    int64  `json:"empty"`    // texts, binaries and lists of no length
+	NaN      int64  `json:"nan"`      // counted in no other number but Rows and Distinct
+	Distinct int64  `json:"distinct"` // different values that are not null
+	About    bool   `json:"about"`    // Distinct is an estimate
+	// Min and Max are the least and the greatest value, nil where there is none or they have no order.
+	Min *Cell `json:"min,omitempty"`
+	Max *Cell `json:"max,omitempty"`
 }

@@ -33,6 +33,12 @@ var (
 		RSSLimit:     1 << 30,
 		Timeout:      30 * time.Second,
 	}
+	// A pass over a column takes the time it takes, with the memory of a page and of what it keeps.
+	passLimits = child.RoleOptions{
+		MemoryLimit:  896 << 20,
+		AddressSpace: 6 << 30,
+		RSSLimit:     1 << 30,
+	}
 	convertLimits = child.RoleOptions{
 		MemoryLimit:  1 << 30,
 		AddressSpace: 6 << 30,
@@ -46,6 +52,8 @@ type request struct {
 	Describe *describeRequest `json:"describe,omitempty"`
 	ToArrow  *toArrowRequest  `json:"to_arrow,omitempty"`
 	Page     *pageRequest     `json:"page,omitempty"`
+	Stats    *statsRequest    `json:"stats,omitempty"`
+	Sort     *sortRequest     `json:"sort,omitempty"`
 }
 
 type describeRequest struct {
@@ -63,11 +71,22 @@ type pageRequest struct {
 	PageRequest
 }
 
+type statsRequest struct {
+	File   string `json:"file"`
+	Column string `json:"column"`
+}
+
+type sortRequest struct {
+	File string `json:"file"`
+	SortRequest
+}
+
 // An answer holds what was asked for, or the error.
 type answer struct {
-	Info  *Info      `json:"info,omitempty"`
-	Page  *page.Page `json:"page,omitempty"`
-	Error *failure   `json:"error,omitempty"`
+	Info  *Info       `json:"info,omitempty"`
+	Page  *page.Page  `json:"page,omitempty"`
+	Stats *page.Stats `json:"stats,omitempty"`
+	Error *failure    `json:"error,omitempty"`
 }
 
 // A failure is a diag.Error on its way.
@@ -130,6 +149,12 @@ func do(ctx context.Context, r request) (a answer, err error) {
 	case r.Page != nil:
 		a.Page = new(page.Page)
 		*a.Page, err = runPage(ctx, *r.Page)
+	case r.Stats != nil:
+		a.Stats = new(page.Stats)
+		*a.Stats, err = runStats(ctx, *r.Stats)
+	case r.Sort != nil:
+		a.Page = new(page.Page)
+		*a.Page, err = runSort(ctx, *r.Sort)
 	default:
 		err = errors.New("empty request")
 	}

@@ -11,14 +11,14 @@
 //	(b) a footer is checked before the library sees the file, and the count of the rows read against it, column by column and row
 //	    group by row group;
 //	(c) memory grows with one batch of rows and the pages it lies in, not with the file;
-//	(d) only the row groups and columns asked for are read.
+//	(d) only the row groups and columns asked for are read. A pass over a whole column ([Stats], [Sort]) ends when its context does.
 //
 // Every error that says something about a file is a [diag.Error] of kind "data" whose place is the file. Cells are returned as the
 // file has them; who shows them passes them through package printable.
 //
 // A program that uses this package calls child.Dispatch first in main (in TestMain, too).
 //
-// Deliberately absent: statistics, filters, row differences, pickles, CSV, any other storage than local files, renames and fsync (the
+// Deliberately absent: filters, orders by several columns, row differences, pickles, CSV, any other storage than local files, renames and fsync (the
 // caller's), and any promise of compatibility but one: data versions do not change while their prefix stays.
 package table
 
@@ -140,6 +140,48 @@ func (r PageRequest) check() error {
 		return diag.New("usage", "rows %d+%d: an offset is 0 or more, and a page has 0 to %d rows", r.Offset, r.Limit, MaxPageRows)
 	}
 	return nil
+}
+
+// Stats reads one column, by name, from its first row to its last and describes its values. It takes as long as that; ctx ends it.
+func Stats(ctx context.Context, file, column string) (page.Stats, error) {
+	if err := readable(file); err != nil {
+		return page.Stats{}, err
+	}
+	answer, err := once(ctx, file, "", request{Stats: &statsRequest{File: file, Column: column}}, passLimits)
+	if err != nil {
+		return page.Stats{}, err
+	}
+	return *answer.Stats, nil
+}
+
+// A SortRequest asks for the first rows of a table in the order of one column.
+type SortRequest struct {
+	Column     string // name
+	Descending bool
+	Limit      int64 // rows, 1 to MaxSortRows
+	// MaxCellBytes is as in [PageRequest].
+	MaxCellBytes int
+}
+
+// MaxSortRows is the largest Limit of a SortRequest.
+const MaxSortRows = 10_000
+
+// Sort returns the first rows of the Parquet file in the order of a column, with all columns: numbers by value, texts and binaries by
+// their bytes, NaN and then nulls last, equal values in the order of the file. Page.Order holds the number of each row. There may be
+// fewer than Limit rows where these are long or wide. It reads the column as a whole and of the others the row groups of the rows
+// found; ctx ends it. Nested columns have no order and are refused.
+func Sort(ctx context.Context, file string, r SortRequest) (page.Page, error) {
+	if r.Limit < 1 || r.Limit > MaxSortRows || r.MaxCellBytes < 0 {
+		return page.Page{}, diag.New("usage", "%d rows in order: 1 to %d can be asked for", r.Limit, MaxSortRows)
+	}
+	if err := readable(file); err != nil {
+		return page.Page{}, err
+	}
+	answer, err := once(ctx, file, "", request{Sort: &sortRequest{File: file, SortRequest: r}}, passLimits)
+	if err != nil {
+		return page.Page{}, err
+	}
+	return *answer.Page, nil
 }
 
 // readable says in the parent what needs no child: that the file is not there, or is no file.
