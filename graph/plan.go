@@ -12,6 +12,11 @@ type Step struct {
 	ForecastMS  *int64   `json:"forecast_ms"`
 	MayBeCutOff bool     `json:"may_be_cut_off"` // all its reasons are upstreams that may turn out unchanged
 	Reasons     []Reason `json:"-"`
+	// Unit is the first of the plan's steps that one process makes together with this one, itself included; zero when it is made alone.
+	Unit     Key    `json:"-"`
+	Together bool   `json:"-"` // it cannot be made without the others of its unit
+	Sibling  bool   `json:"-"` // it is up to date, and runs only because the others of its unit do
+	Pool     string `json:"-"`
 }
 
 // MarshalJSON writes all fields; the partition of an asset that has none is null, and so is a forecast that nobody knows.

@@ -8,11 +8,12 @@
 //
 // Invariants. [Run.Check] checks (b) and (c) from the counters; the tests check all by looking at every step:
 //
-//	(a) A step that is ready, queued or running has only good upstreams in the run.
+//	(a) A step that is ready, queued or running has only good upstreams in the run, none of which is held up by a check.
 //	(b) No step waits unless something it waits for is ready, queued or running, or the limits are exhausted. (From the
 //	    scheduler of buildkit: whoever breaks this hangs.)
-//	(c) No more steps run than the limits allow, in all and per location.
+//	(c) No more units run than the limits allow, in all, per location and per pool.
 //	(d) A final step changes no more.
+//	(e) The steps of one unit, which one process makes, start together and are cancelled and restarted together. Each ends by itself.
 package run
 
 import (
@@ -65,10 +66,11 @@ func (s State) Final() bool { return s >= Succeeded }
 // Good reports whether readers of a step in the state may run.
 func (s State) Good() bool { return s >= Succeeded && s <= Superseded }
 
-// Limits bound how many steps run at once.
+// Limits bound how many units run at once: a step, or all steps that one process makes together, count as one.
 type Limits struct {
 	Jobs        int            // in all; at least 1
 	PerLocation map[string]int // 0 or absent: only Jobs counts
+	PerPool     map[string]int // over all locations; 0 or absent: the pool has no limit
 }
 
 // A Step is one step of the run.
@@ -78,21 +80,39 @@ type Step struct {
 	Attempt int // counts from 1 once it runs; failures and restarts because of an edit both make a new one
 	Retries int // times a failure is tried again
 
-	place    int   // index of its location
+	unit     int   // index of its unit
 	before   []int // its readers in the run
 	open     int   // upstreams in the run that are not good yet
 	doomed   bool  // an upstream is final and not good
 	failures int   // attempts that failed by themselves
 	restart  bool  // a stop was asked for because of an edit: goes back to Want instead of Cancelled
 	stopped  bool  // a stop was asked for by the user
+	checked  bool  // in Ready: the owner has answered, and waits for the answers about the rest of the unit
+	needed   bool  // what it answered
+	held     bool  // it is good, and a check holds up its readers
 }
 
-// A place is a location as far as limits go.
-type place struct {
+// A unit is what one process makes: one step, or the steps of several assets.
+type unit struct {
+	members []int // ascending
+	place   int   // where it queues
+	running int   // members in Running
+	queued  bool  // it is in the list of its place
+}
+
+// A counter is a limit and how much of it is used.
+type counter struct {
 	name    string
 	limit   int // 0: none
-	running int
-	queued  order // its steps in Queued, and those that were cancelled meanwhile
+	running int // units
+}
+
+func (c *counter) free() bool { return c.limit == 0 || c.running < c.limit }
+
+// A place is where units of one location and one pool queue.
+type place struct {
+	location, pool int   // indices of counters
+	queued         order // the first members of its units that wait, and of those that were cancelled meanwhile
 }
 
 // An order is a heap of indices of steps: the first of the plan on top.
@@ -119,8 +139,12 @@ type Run struct {
 	done     bool // Done was said
 	counts   [Cancelled + 1]int
 	final    int
+	held     int // good steps that hold up their readers
+	running  int // units
+	units    []unit
 	places   []place
-	todo     order // steps in Want that perhaps can move; empty between events
+	counters []counter // of locations and pools
+	todo     order     // steps in Want that perhaps can move; empty between events
 }
 
 // An Event tells the run what happened. The zero Key in Cancel means all steps.
@@ -135,10 +159,12 @@ type Checked struct {
 	Needed bool
 }
 
-// Ended says that a running step stopped with the outcome: Succeeded, Unchanged, Superseded, Failed or Cancelled.
+// Ended says that a running step stopped with the outcome: Succeeded, Unchanged, Superseded, Failed or Cancelled. The owner says
+// so of each step of a unit, one after the other, once their process has ended.
 type Ended struct {
 	Key     graph.Key
 	Outcome State
+	Held    bool // its data is good and its readers must not run, because a blocking check failed
 }
 
 // Cancel ends one step, or all.
@@ -159,8 +185,8 @@ type EffectKind uint8
 // The kinds of effects.
 const (
 	NeedCheck EffectKind = iota // pin the step's inputs, answer with Checked
-	Start                       // start the step, answer with Ended
-	Stop                        // stop the running step; Ended follows
+	Start                       // start the step, and with it what Together names; answer with Ended for each
+	Stop                        // stop the running step and what was started with it; Ended follows for each
 	Changed                     // the step has a new state worth telling
 	Done                        // all steps are final; comes once, as the last effect, without a Key
 )
@@ -177,18 +203,43 @@ type Effect struct {
 // New returns a run of the plan's steps. retries says how often each step is tried again after a failure.
 func New(steps []graph.Step, limits Limits, failFast bool, retries func(graph.Key) int) *Run {
 	limits.Jobs = max(1, limits.Jobs)
-	limits.PerLocation = maps.Clone(limits.PerLocation)
+	limits.PerLocation, limits.PerPool = maps.Clone(limits.PerLocation), maps.Clone(limits.PerPool)
 	r := &Run{limits: limits, failFast: failFast, index: make(map[graph.Key]int, len(steps)), Steps: make([]Step, 0, len(steps))}
-	places := map[string]int{}
+	type name struct{ location, pool string }
+	places, counters, units := map[name]int{}, map[name]int{}, map[graph.Key]int{}
+	count := func(n name, limit int) int {
+		c, ok := counters[n]
+		if !ok {
+			c = len(r.counters)
+			counters[n] = c
+			r.counters = append(r.counters, counter{name: n.location + n.pool, limit: max(0, limit)})
+		}
+		return c
+	}
 	for i, s := range steps {
 		r.index[s.Asset] = i
-		p, ok := places[s.Location]
-		if !ok {
-			p = len(r.places)
-			places[s.Location] = p
-			r.places = append(r.places, place{name: s.Location, limit: max(0, limits.PerLocation[s.Location])})
+		first := s.Asset
+		if !s.Unit.IsZero() {
+			first = s.Unit
 		}
-		r.Steps = append(r.Steps, Step{Step: s, Retries: retries(s.Asset), place: p})
+		u, ok := units[first]
+		if !ok {
+			u = len(r.units)
+			units[first] = u
+			n := name{s.Location, s.Pool}
+			p, ok := places[n]
+			if !ok {
+				p = len(r.places)
+				places[n] = p
+				r.places = append(r.places, place{location: count(name{location: s.Location}, limits.PerLocation[s.Location]), pool: -1})
+				if s.Pool != "" {
+					r.places[p].pool = count(name{pool: s.Pool}, limits.PerPool[s.Pool])
+				}
+			}
+			r.units = append(r.units, unit{place: p})
+		}
+		r.units[u].members = append(r.units[u].members, i)
+		r.Steps = append(r.Steps, Step{Step: s, Retries: retries(s.Asset), unit: u})
 	}
 	r.counts[Want] = len(steps)
 	for i := range r.Steps {
@@ -204,6 +255,21 @@ func New(steps []graph.Step, limits Limits, failFast bool, retries func(graph.Ke
 		}
 	}
 	return r
+}
+
+// Together returns the assets that the process which was started for key makes, in the order of the plan: those of its unit that run.
+func (r *Run) Together(key graph.Key) []graph.Key {
+	i, ok := r.index[key]
+	if !ok {
+		return nil
+	}
+	var keys []graph.Key
+	for _, m := range r.units[r.Steps[i].unit].members {
+		if r.Steps[m].State == Running {
+			keys = append(keys, r.Steps[m].Asset)
+		}
+	}
+	return keys
 }
 
 // Step returns the step of an asset, nil when the run has none.
@@ -224,17 +290,14 @@ func (r *Run) Next(ev Event) []Effect {
 		if !ok || r.Steps[i].State != Ready {
 			return nil
 		}
-		if ev.Needed {
-			r.set(i, Queued)
-		} else {
-			r.set(i, CutOff)
-		}
-		out = append(out, r.effect(Changed, i))
+		r.Steps[i].checked, r.Steps[i].needed = true, ev.Needed
+		out = r.decide(r.units[r.Steps[i].unit].members)
 	case Ended:
 		i, ok := r.index[ev.Key]
 		if !ok || r.Steps[i].State != Running {
 			return nil
 		}
+		r.Steps[i].held = ev.Held && ev.Outcome.Good()
 		r.ended(i, ev.Outcome)
 		out = append(out, r.effect(Changed, i))
 	case Cancel:
@@ -248,8 +311,16 @@ func (r *Run) Next(ev Event) []Effect {
 		switch s.State {
 		case Running:
 			if !s.restart && !s.stopped {
-				s.restart = true
-				out = append(out, r.effect(Stop, i))
+				first := -1
+				for _, m := range r.units[s.unit].members {
+					if r.Steps[m].State == Running {
+						r.Steps[m].restart = true
+						if first < 0 {
+							first = m
+						}
+					}
+				}
+				out = append(out, r.effect(Stop, first))
 			}
 		case Queued:
 			// Its inputs were pinned and it was found needed; it still is, and takes the new code when it starts.
@@ -264,26 +335,66 @@ func (r *Run) effect(kind EffectKind, i int) Effect {
 	return Effect{kind, s.Asset, s.State, s.Attempt}
 }
 
+// decide takes the steps of a unit on once the owner has answered for all of them. Those that are made only together all run when one
+// has to.
+func (r *Run) decide(members []int) (out []Effect) {
+	some := false
+	for _, m := range members {
+		s := &r.Steps[m]
+		if s.State == Want || s.State == Ready && !s.checked {
+			return nil
+		}
+		some = some || s.State == Ready && s.needed
+	}
+	for _, m := range members {
+		s := &r.Steps[m]
+		if s.State != Ready {
+			continue
+		}
+		s.checked = false
+		if s.needed || some && s.Together {
+			r.set(m, Queued)
+		} else {
+			r.set(m, CutOff)
+		}
+		out = append(out, r.effect(Changed, m))
+	}
+	return out
+}
+
 // set gives a step a new state, and keeps what is derived from states: counters, lists, and what its readers wait for.
 func (r *Run) set(i int, state State) {
 	s := &r.Steps[i]
-	p := &r.places[s.place]
-	if s.State == Running {
-		p.running--
+	u := &r.units[s.unit]
+	p := &r.places[u.place]
+	ran := s.State == Running
+	if ran {
+		if u.running--; u.running == 0 {
+			r.use(p, -1)
+		}
 	}
 	r.counts[s.State]--
 	r.counts[state]++
 	s.State = state
 	switch state {
 	case Want:
-		heap.Push(&r.todo, i)
+		if u.running == 0 {
+			heap.Push(&r.todo, i)
+		}
 	case Ready:
 	case Queued:
-		heap.Push(&p.queued, i)
+		r.enqueue(u)
 	case Running:
-		p.running++
+		if u.running++; u.running == 1 {
+			r.use(p, 1)
+		}
 	case Succeeded, Unchanged, CutOff, Superseded:
 		r.final++
+		if s.held {
+			r.held++
+			r.doom(s)
+			break
+		}
 		for _, j := range s.before {
 			reader := &r.Steps[j]
 			if reader.open--; reader.open == 0 {
@@ -292,12 +403,50 @@ func (r *Run) set(i int, state State) {
 		}
 	case Failed, Skipped, Cancelled:
 		r.final++
-		for _, j := range s.before {
-			if reader := &r.Steps[j]; !reader.doomed {
-				reader.doomed = true
-				heap.Push(&r.todo, j)
-			}
+		r.doom(s)
+	}
+	if !ran || u.running > 0 {
+		return
+	}
+	// The process has ended: what starts again may.
+	r.enqueue(u)
+	for _, m := range u.members {
+		if m != i && r.Steps[m].State == Want {
+			heap.Push(&r.todo, m)
 		}
+	}
+}
+
+// doom says that the readers of a step will not run.
+func (r *Run) doom(s *Step) {
+	for _, j := range s.before {
+		if reader := &r.Steps[j]; !reader.doomed {
+			reader.doomed = true
+			heap.Push(&r.todo, j)
+		}
+	}
+}
+
+// enqueue puts a unit into the list of its place, unless it has nothing to start now.
+func (r *Run) enqueue(u *unit) {
+	if u.queued || u.running > 0 {
+		return
+	}
+	for _, m := range u.members {
+		if r.Steps[m].State == Queued {
+			u.queued = true
+			heap.Push(&r.places[u.place].queued, u.members[0])
+			return
+		}
+	}
+}
+
+// use counts a unit that begins or ends to run.
+func (r *Run) use(p *place, n int) {
+	r.running += n
+	r.counters[p.location].running += n
+	if p.pool >= 0 {
+		r.counters[p.pool].running += n
 	}
 }
 
@@ -332,7 +481,9 @@ func (r *Run) cancel(key graph.Key) []Effect {
 		case s.State.Final() || s.State == Running && s.stopped:
 		case s.State == Running:
 			s.stopped = true
-			out = append(out, r.effect(Stop, i))
+			if first := r.Together(s.Asset)[0]; first == s.Asset { // one process
+				out = append(out, r.effect(Stop, i))
+			}
 		default:
 			r.set(i, Cancelled)
 			out = append(out, r.effect(Changed, i))
@@ -340,7 +491,9 @@ func (r *Run) cancel(key graph.Key) []Effect {
 	}
 	if !key.IsZero() {
 		if i, ok := r.index[key]; ok {
-			end(i)
+			for _, m := range r.units[r.Steps[i].unit].members {
+				end(m)
+			}
 		}
 		return out
 	}
@@ -366,19 +519,17 @@ func (r *Run) halt() {
 
 // advance moves every step that can move, in the order of the plan, so that upstreams come before their readers.
 func (r *Run) advance(out []Effect) []Effect {
-	for i, ok := r.pick(); ok; i, ok = r.pick() {
+	for i, queued, ok := r.pick(); ok; i, queued, ok = r.pick() {
 		s := &r.Steps[i]
 		switch {
-		case s.State == Want && (s.doomed || r.halted), s.State == Queued && r.halted:
+		case queued:
+			out = append(out, r.begin(&r.units[s.unit])...)
+		case s.State == Want && (s.doomed || r.halted):
 			r.set(i, Skipped)
 			out = append(out, r.effect(Changed, i))
 		case s.State == Want && s.open == 0:
 			r.set(i, Ready)
 			out = append(out, r.effect(NeedCheck, i))
-		case s.State == Queued:
-			s.Attempt++
-			r.set(i, Running)
-			out = append(out, r.effect(Changed, i), r.effect(Start, i))
 		}
 	}
 	if r.final == len(r.Steps) && !r.done {
@@ -388,24 +539,57 @@ func (r *Run) advance(out []Effect) []Effect {
 	return out
 }
 
-// pick takes the first step of the plan that perhaps can move out of its list: one of todo, or a queued one that may start or,
-// when the run is halted, has to be skipped. A step that was cancelled while it was in a list comes out too, and does not move.
-func (r *Run) pick() (int, bool) {
+// begin starts what is queued of a unit, as one attempt; when the run is halted it is skipped.
+func (r *Run) begin(u *unit) (out []Effect) {
+	u.queued = false
+	attempt, first := 0, -1
+	for _, m := range u.members {
+		attempt = max(attempt, r.Steps[m].Attempt+1)
+	}
+	for _, m := range u.members {
+		if r.Steps[m].State != Queued {
+			continue
+		}
+		if r.halted {
+			r.set(m, Skipped)
+			out = append(out, r.effect(Changed, m))
+			continue
+		}
+		r.Steps[m].Attempt = attempt
+		r.set(m, Running)
+		out = append(out, r.effect(Changed, m))
+		if first < 0 {
+			first = m
+		}
+	}
+	if first >= 0 {
+		out = append(out, r.effect(Start, first))
+	}
+	return out
+}
+
+// pick takes the first step of the plan that perhaps can move out of its list: one of todo, or the first of a queued unit that may start
+// or, when the run is halted, has to be skipped. A step that was cancelled while it was in a list comes out too, and does not move.
+func (r *Run) pick() (i int, queued, ok bool) {
 	var from *order
 	if len(r.todo) > 0 {
 		from = &r.todo
 	}
 	for k := range r.places {
 		p := &r.places[k]
-		free := r.counts[Running] < r.limits.Jobs && (p.limit == 0 || p.running < p.limit)
-		if len(p.queued) > 0 && (free || r.halted) && (from == nil || p.queued[0] < (*from)[0]) {
-			from = &p.queued
+		if len(p.queued) > 0 && (r.halted || r.fits(p)) && (from == nil || p.queued[0] < (*from)[0]) {
+			from, queued = &p.queued, true
 		}
 	}
 	if from == nil {
-		return 0, false
+		return 0, false, false
 	}
-	return heap.Pop(from).(int), true
+	return heap.Pop(from).(int), queued, true
+}
+
+// fits reports whether one more unit of the place may run.
+func (r *Run) fits(p *place) bool {
+	return r.running < r.limits.Jobs && r.counters[p.location].free() && (p.pool < 0 || r.counters[p.pool].free())
 }
 
 // Counts returns how many steps are in each state.
@@ -419,12 +603,12 @@ func (r *Run) Counts() map[State]int {
 	return counts
 }
 
-// Outcome returns the state of the whole run once all steps are final: failed when one failed, else cancelled when one was,
-// else succeeded.
+// Outcome returns the state of the whole run once all steps are final: failed when one failed or a blocking check did, else cancelled
+// when one was, else succeeded.
 func (r *Run) Outcome() string {
 	counts := r.Counts()
 	switch {
-	case counts[Failed] > 0:
+	case counts[Failed] > 0 || r.held > 0:
 		return event.Failed
 	case counts[Cancelled] > 0:
 		return event.Cancelled
@@ -437,13 +621,13 @@ func (r *Run) Outcome() string {
 // Check returns an error when an invariant of the package is broken: a bug, never a user's mistake. It looks at counters, not
 // at steps, so that it may be called after every effect of a run of any length.
 func (r *Run) Check() error {
-	running := r.counts[Running]
+	running := r.running
 	if running > r.limits.Jobs {
 		return fmt.Errorf("%d steps run, more than %d", running, r.limits.Jobs)
 	}
-	for i := range r.places {
-		if p := &r.places[i]; p.limit > 0 && p.running > p.limit {
-			return fmt.Errorf("%d steps of %s run, more than %d", p.running, p.name, p.limit)
+	for i := range r.counters {
+		if c := &r.counters[i]; c.limit > 0 && c.running > c.limit {
+			return fmt.Errorf("%d steps of %s run, more than %d", c.running, c.name, c.limit)
 		}
 	}
 	if queued := r.counts[Queued]; queued > 0 && running == 0 {

@@ -50,12 +50,14 @@ func trace(t *testing.T, r *Run, ends map[string]State, cut map[string]bool) str
 		case NeedCheck:
 			queue = append(queue, r.Next(Checked{e.Key, !cut[e.Key.String()]})...)
 		case Start:
-			order += e.Key.String() + " "
-			end, ok := ends[e.Key.String()]
-			if !ok {
-				end = Succeeded
+			for _, key := range r.Together(e.Key) {
+				order += key.String() + " "
+				end, ok := ends[key.String()]
+				if !ok {
+					end = Succeeded
+				}
+				queue = append(queue, r.Next(Ended{Key: key, Outcome: end})...)
 			}
-			queue = append(queue, r.Next(Ended{e.Key, end})...)
 		case Done:
 			done = true
 		case Stop, Changed:
@@ -116,7 +118,7 @@ func TestFailFastSkipsTheQueuedOfABusyLocation(t *testing.T) {
 		r.Next(Checked{key, true})
 	}
 	want := []Effect{{Changed, b, Failed, 1}, {Changed, c, Skipped, 0}}
-	if got := r.Next(Ended{b, Failed}); !slices.Equal(got, want) {
+	if got := r.Next(Ended{Key: b, Outcome: Failed}); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
@@ -129,7 +131,7 @@ func TestStoppedStepIsNotTriedAgain(t *testing.T) {
 	r.Next(Touched{a})
 	r.Next(Cancel{a})
 	want := []Effect{{Changed, a, Cancelled, 1}, {Kind: Done}}
-	if got := r.Next(Ended{a, Failed}); !slices.Equal(got, want) {
+	if got := r.Next(Ended{Key: a, Outcome: Failed}); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
@@ -152,7 +154,7 @@ func TestTouchedStepStartsAgain(t *testing.T) {
 	if got := r.Next(Touched{a}); len(got) != 1 || got[0] != (Effect{Stop, a, Running, 1}) {
 		t.Fatalf("got %v, want a stop", got)
 	}
-	got := r.Next(Ended{a, Cancelled})
+	got := r.Next(Ended{Key: a, Outcome: Cancelled})
 	if !slices.Contains(got, Effect{NeedCheck, a, Ready, 1}) {
 		t.Fatalf("got %v, want the step to be checked again", got)
 	}
@@ -171,14 +173,14 @@ func TestEffectsTellTheStateAtTheTime(t *testing.T) {
 		t.Errorf("after the check: got %v, want %v", got, want)
 	}
 	want = []Effect{{Changed, a, Queued, 1}, {Changed, a, Running, 2}, {Start, a, Running, 2}}
-	if got := r.Next(Ended{a, Failed}); !slices.Equal(got, want) {
+	if got := r.Next(Ended{Key: a, Outcome: Failed}); !slices.Equal(got, want) {
 		t.Errorf("after the failure: got %v, want %v", got, want)
 	}
 	want = []Effect{{Changed, a, Failed, 2}, {Kind: Done}}
-	if got := r.Next(Ended{a, Failed}); !slices.Equal(got, want) {
+	if got := r.Next(Ended{Key: a, Outcome: Failed}); !slices.Equal(got, want) {
 		t.Errorf("after the last failure: got %v, want %v", got, want)
 	}
-	for _, late := range []Event{Begin{}, Checked{a, true}, Ended{a, Failed}, Touched{a}, Cancel{a}, Cancel{}} {
+	for _, late := range []Event{Begin{}, Checked{a, true}, Ended{Key: a, Outcome: Failed}, Touched{a}, Cancel{a}, Cancel{}} {
 		if got := r.Next(late); len(got) != 0 {
 			t.Errorf("a late %T: got %v, want no effects", late, got)
 		}
@@ -193,14 +195,14 @@ func TestRestartsUseUpNoRetries(t *testing.T) {
 	r.Next(Checked{a, true})
 	for _, outcome := range []State{Cancelled, Failed} {
 		r.Next(Touched{a})
-		r.Next(Ended{a, outcome})
+		r.Next(Ended{Key: a, Outcome: outcome})
 		r.Next(Checked{a, true})
 	}
-	r.Next(Ended{a, Failed})
+	r.Next(Ended{Key: a, Outcome: Failed})
 	if s := r.Step(a); s.State != Running || s.Attempt != 4 {
 		t.Fatalf("after two restarts and a failure: %v in attempt %d, want the retry running in attempt 4", s.State, s.Attempt)
 	}
-	r.Next(Ended{a, Failed})
+	r.Next(Ended{Key: a, Outcome: Failed})
 	if s := r.Step(a); s.State != Failed || s.Attempt != 4 {
 		t.Errorf("after the second failure: %v in attempt %d, want failed in attempt 4", s.State, s.Attempt)
 	}
@@ -221,7 +223,7 @@ func TestBusyLocationHoldsUpNoOther(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"c", "d", "a"} {
-		for _, e := range r.Next(Ended{graph.MustKey(name), Succeeded}) {
+		for _, e := range r.Next(Ended{Key: graph.MustKey(name), Outcome: Succeeded}) {
 			if e.Kind == Start {
 				started += e.Key.String() + " "
 			}
@@ -232,45 +234,189 @@ func TestBusyLocationHoldsUpNoOther(t *testing.T) {
 	}
 }
 
+// multi returns the steps a and b of one process, what reads each, and c of another.
+func multi(together bool) []graph.Step {
+	plan := steps("a", "b", "c", "d a", "e b")
+	for i := range 2 {
+		plan[i].Unit, plan[i].Together = plan[0].Asset, together
+	}
+	return plan
+}
+
+func TestOneProcessMakesSeveral(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		together bool
+		ends     map[string]State
+		cut      map[string]bool
+		order    string
+		states   string
+	}{
+		{"all needed", false, nil, nil, "a b c d e ", "succeeded succeeded succeeded succeeded succeeded"},
+		{"one needed", false, nil, map[string]bool{"a": true}, "b c d e ", "cut_off succeeded succeeded succeeded succeeded"},
+		{"one needed, not without the other", true, nil, map[string]bool{"a": true}, "a b c d e ", "succeeded succeeded succeeded succeeded succeeded"},
+		{"none needed", true, nil, map[string]bool{"a": true, "b": true}, "c d e ", "cut_off cut_off succeeded succeeded succeeded"},
+		{"one fails", false, map[string]State{"a": Failed}, nil, "a b c e ", "failed succeeded succeeded skipped succeeded"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := New(multi(test.together), Limits{Jobs: 3}, false, func(graph.Key) int { return 0 })
+			order := trace(t, r, test.ends, test.cut)
+			states := ""
+			for _, s := range r.Steps {
+				states += s.State.String() + " "
+			}
+			if order != test.order || states != test.states+" " {
+				t.Errorf("order %q, states %q; want %q, %q", order, states, test.order, test.states)
+			}
+		})
+	}
+}
+
+// TestOneProcessIsOne: it takes one place within the limits, is stopped once, and tries again what failed once it has ended.
+func TestOneProcessIsOne(t *testing.T) {
+	a, b := graph.MustKey("a"), graph.MustKey("b")
+	r := New(multi(false)[:3], Limits{Jobs: 1}, false, func(graph.Key) int { return 1 })
+	r.Next(Begin{})
+	r.Next(Checked{a, true})
+	want := []Effect{{Changed, a, Queued, 0}, {Changed, b, Queued, 0}, {Changed, a, Running, 1}, {Changed, b, Running, 1}, {Start, a, Running, 1}}
+	if got := r.Next(Checked{b, true}); !slices.Equal(got, want) {
+		t.Fatalf("got %v, want %v", got, want)
+	}
+	if got := r.Next(Touched{b}); !slices.Equal(got, []Effect{{Stop, a, Running, 1}}) {
+		t.Errorf("touched: got %v, want one stop", got)
+	}
+	if got := r.Next(Ended{Key: a, Outcome: Cancelled}); !slices.Equal(got, []Effect{{Changed, a, Want, 1}}) {
+		t.Errorf("got %v, want nothing while b runs", got)
+	}
+	r.Next(Ended{Key: b, Outcome: Cancelled})
+	r.Next(Checked{a, true})
+	r.Next(Checked{b, true})
+	if got := r.Next(Ended{Key: a, Outcome: Failed}); !slices.Equal(got, []Effect{{Changed, a, Queued, 2}}) {
+		t.Errorf("got %v, want a to wait for the end of the process", got)
+	}
+	r.Next(Ended{Key: b, Outcome: Succeeded})
+	if got := r.Together(a); !slices.Equal(got, []graph.Key{a}) || r.Step(a).Attempt != 3 {
+		t.Errorf("tried again: %v in attempt %d, want a alone in attempt 3", got, r.Step(a).Attempt)
+	}
+	want = []Effect{{Stop, a, Running, 3}}
+	if got := r.Next(Cancel{b}); !slices.Equal(got, want) {
+		t.Errorf("cancelled: got %v, want %v", got, want)
+	}
+}
+
+// TestCheckHoldsUpReaders: the data counts, what reads it does not run, and the run has failed.
+func TestCheckHoldsUpReaders(t *testing.T) {
+	a, b := graph.MustKey("a"), graph.MustKey("b")
+	r := New(steps("a", "b a"), Limits{Jobs: 1}, false, func(graph.Key) int { return 1 })
+	r.Next(Begin{})
+	r.Next(Checked{a, true})
+	want := []Effect{{Changed, a, Unchanged, 1}, {Changed, b, Skipped, 0}, {Kind: Done}}
+	if got := r.Next(Ended{Key: a, Outcome: Unchanged, Held: true}); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got := r.Outcome(); got != "failed" {
+		t.Errorf("the run: got %s, want failed", got)
+	}
+	r = New(steps("a"), Limits{Jobs: 1}, false, func(graph.Key) int { return 1 })
+	r.Next(Begin{})
+	r.Next(Checked{a, true})
+	r.Next(Ended{Key: a, Outcome: Succeeded, Held: true})
+	if got := r.Outcome(); got != "failed" {
+		t.Errorf("the run of one step: got %s, want failed", got)
+	}
+}
+
+// TestPoolsSpanLocations: a pool's limit counts over all locations, and holds up nothing else.
+func TestPoolsSpanLocations(t *testing.T) {
+	plan := steps("a", "b", "c", "d")
+	for i, pool := range []string{"db", "db", "", "web"} {
+		plan[i].Pool = pool
+	}
+	plan[1].Location = "other"
+	r := New(plan, Limits{Jobs: 4, PerPool: map[string]int{"db": 1}}, false, func(graph.Key) int { return 0 })
+	r.Next(Begin{})
+	started := ""
+	next := func(ev Event) {
+		for _, e := range r.Next(ev) {
+			if e.Kind == Start {
+				started += e.Key.String() + " "
+			}
+		}
+	}
+	for _, s := range plan {
+		next(Checked{s.Asset, true})
+	}
+	next(Ended{Key: plan[0].Asset, Outcome: Succeeded})
+	if want := "a c d b "; started != want {
+		t.Errorf("started %q, want %q", started, want)
+	}
+}
+
+// unitOf names the unit of a step.
+func unitOf(s *Step) graph.Key {
+	if s.Unit.IsZero() {
+		return s.Asset
+	}
+	return s.Unit
+}
+
 // recount checks all that [Run.Check] derives from counters, and more, by looking at every step: the counters, invariant (a),
 // and that nothing is left that could move.
 func recount(r *Run) error {
 	var counts [Cancelled + 1]int
-	running, final := map[string]int{}, 0
+	running, all, final := map[string]int{}, 0, 0
 	for i := range r.Steps {
 		s := &r.Steps[i]
 		counts[s.State]++
-		if s.State == Running {
-			running[s.Location]++
-		}
 		if s.State.Final() {
 			final++
 		}
 	}
-	if counts != r.counts || final != r.final {
-		return fmt.Errorf("counted %v, %d final; the run says %v, %d", counts, final, r.counts, r.final)
+	busy := map[graph.Key]bool{} // units, by their first step
+	for i := range r.Steps {
+		s := &r.Steps[i]
+		if s.State != Running || busy[unitOf(s)] {
+			continue
+		}
+		busy[unitOf(s)] = true
+		all++
+		running[s.Location]++
+		if s.Pool != "" {
+			running[s.Pool]++
+		}
 	}
-	for _, p := range r.places {
-		if running[p.name] != p.running {
-			return fmt.Errorf("%d steps of %s run; the run says %d", running[p.name], p.name, p.running)
+	if counts != r.counts || final != r.final || all != r.running {
+		return fmt.Errorf("counted %v, %d final, %d run; the run says %v, %d, %d", counts, final, all, r.counts, r.final, r.running)
+	}
+	for _, c := range r.counters {
+		if running[c.name] != c.running {
+			return fmt.Errorf("%d steps of %s run; the run says %d", running[c.name], c.name, c.running)
+		}
+	}
+	for pool, limit := range r.limits.PerPool {
+		if limit > 0 && running[pool] > limit {
+			return fmt.Errorf("%d steps of pool %s run, more than %d", running[pool], pool, limit)
 		}
 	}
 	for i := range r.Steps {
 		s := &r.Steps[i]
 		good, bad := true, false
 		for _, up := range s.After {
-			state := r.Step(up).State
-			good = good && state.Good()
-			bad = bad || state.Final() && !state.Good()
+			u := r.Step(up)
+			good = good && u.State.Good() && !u.held
+			bad = bad || u.State.Final() && (!u.State.Good() || u.held)
 		}
-		limit := r.limits.PerLocation[s.Location]
+		limit, pool := r.limits.PerLocation[s.Location], r.limits.PerPool[s.Pool]
 		switch s.State {
 		case Want:
-			if good || bad || r.halted {
+			if (good || bad || r.halted) && !busy[unitOf(s)] {
 				return fmt.Errorf("%s waits for nothing", s.Asset)
 			}
 		case Queued:
-			if r.halted || counts[Running] < r.limits.Jobs && (limit <= 0 || running[s.Location] < limit) {
+			if busy[unitOf(s)] {
+				continue // starts again when its process has ended
+			}
+			if r.halted || all < r.limits.Jobs && (limit <= 0 || running[s.Location] < limit) && (pool <= 0 || running[s.Pool] < pool) {
 				return fmt.Errorf("%s is queued and could start", s.Asset)
 			}
 		case Ready, Running, Succeeded, Unchanged, CutOff, Superseded, Failed, Skipped, Cancelled:
@@ -296,13 +442,18 @@ func inOrder(r *Run, ev Event, effects []Effect) error {
 		if _, all := ev.(Cancel); e.Kind == Stop || k == 0 || all && e.State == Cancelled {
 			continue
 		}
-		i := r.index[e.Key]
+		i := r.units[r.Steps[r.index[e.Key]].unit].members[0]
+		if c, ok := ev.(Checked); ok && unitOf(r.Step(c.Key)) == unitOf(r.Step(e.Key)) && (e.State == Queued || e.State == CutOff) {
+			continue // about the event itself
+		}
 		if i < last {
 			return fmt.Errorf("%s comes too late: %v", e.Key, effects)
 		}
 		last = i
 		for j := range i {
-			if s := &r.Steps[j]; e.Kind == Start && s.State == Queued && s.Location == r.Steps[i].Location {
+			s := &r.Steps[j]
+			first := r.units[s.unit].members[0]
+			if e.Kind == Start && s.State == Queued && r.units[s.unit].running == 0 && first < i && s.Location == r.Steps[i].Location && s.Pool == r.Steps[i].Pool {
 				return fmt.Errorf("%s started before %s", e.Key, s.Asset)
 			}
 		}
@@ -317,6 +468,19 @@ func TestAnyRunEnds(t *testing.T) {
 		var plan []graph.Step
 		for i := range n {
 			s := graph.Step{Asset: graph.MustKey(fmt.Sprint("s", i)), Location: rapid.SampledFrom([]string{"x", "y"}).Draw(t, "location")}
+			if i > 0 && rapid.IntRange(0, 2).Draw(t, "with the one before") == 0 {
+				// One process makes both: the same location and pool, and they wait for the same.
+				before := &plan[i-1]
+				if before.Unit.IsZero() {
+					before.Unit, before.Together = before.Asset, rapid.Bool().Draw(t, "together")
+				}
+				asset := s.Asset
+				s = *before
+				s.Asset = asset
+				plan = append(plan, s)
+				continue
+			}
+			s.Pool = rapid.SampledFrom([]string{"", "p", "q"}).Draw(t, "pool")
 			for j := range i {
 				if rapid.IntRange(0, 3).Draw(t, "edge") == 0 {
 					s.After = append(s.After, plan[j].Asset)
@@ -324,7 +488,10 @@ func TestAnyRunEnds(t *testing.T) {
 			}
 			plan = append(plan, s)
 		}
-		limits := Limits{Jobs: rapid.IntRange(1, 4).Draw(t, "jobs"), PerLocation: map[string]int{"x": rapid.IntRange(0, 2).Draw(t, "x")}}
+		limits := Limits{
+			Jobs: rapid.IntRange(1, 4).Draw(t, "jobs"), PerLocation: map[string]int{"x": rapid.IntRange(0, 2).Draw(t, "x")},
+			PerPool: map[string]int{"p": rapid.IntRange(0, 2).Draw(t, "p")},
+		}
 		r := New(plan, limits, rapid.Bool().Draw(t, "fail fast"), func(graph.Key) int { return 1 })
 		var checks, running []graph.Key
 		done := false
@@ -336,7 +503,11 @@ func TestAnyRunEnds(t *testing.T) {
 				case NeedCheck:
 					checks = append(checks, e.Key)
 				case Start:
-					running = append(running, e.Key)
+					keys := r.Together(e.Key)
+					if len(keys) == 0 || keys[0] != e.Key {
+						t.Fatalf("%s started, and with it %v", e.Key, keys)
+					}
+					running = append(running, keys...)
 				case Done:
 					done = true
 				case Changed:
@@ -374,7 +545,10 @@ func TestAnyRunEnds(t *testing.T) {
 			case len(checks) > 0:
 				take(Checked{remove(&checks), rapid.Bool().Draw(t, "needed")})
 			case len(running) > 0:
-				take(Ended{remove(&running), rapid.SampledFrom([]State{Succeeded, Unchanged, Superseded, Failed, Cancelled}).Draw(t, "outcome")})
+				take(Ended{
+					Key: remove(&running), Outcome: rapid.SampledFrom([]State{Succeeded, Unchanged, Superseded, Failed, Cancelled}).Draw(t, "outcome"),
+					Held: rapid.IntRange(0, 5).Draw(t, "held") == 0,
+				})
 			default:
 				if !done {
 					t.Fatalf("nothing to wait for and not done: %v", r.Steps)
@@ -448,7 +622,7 @@ func BenchmarkRun(b *testing.B) {
 					case NeedCheck:
 						todo = append(todo, r.Next(Checked{e.Key, true})...)
 					case Start:
-						todo = append(todo, r.Next(Ended{e.Key, Succeeded})...)
+						todo = append(todo, r.Next(Ended{Key: e.Key, Outcome: Succeeded})...)
 					case Done:
 						done = true
 					case Stop, Changed:
