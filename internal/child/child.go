@@ -88,11 +88,15 @@ type Exit struct {
 	MaxRSS       int64 // bytes
 	LeftBehind   int   // processes that outlived the child and were ended by us
 	Cut          bool  // output was still held open when we stopped reading
+	Unseen       bool  // it ended, but who started it could not tell how: Code and Signal are 0
 	Stopped      bool  // Stop or Kill was called before it ended
 }
 
 // String returns "exit code 3" or "signal killed".
 func (e Exit) String() string {
+	if e.Unseen {
+		return "an exit code that nobody saw"
+	}
 	if e.Signal != 0 {
 		return "signal " + e.Signal.String()
 	}
@@ -101,7 +105,8 @@ func (e Exit) String() string {
 
 // A Process is a started child. All methods may be called from any goroutine and overlap.
 type Process struct {
-	proc    *os.Process
+	pid     int
+	wait    func() Exit // waits for the child itself
 	channel *os.File
 	mark    string // "" for roles: they leave nothing behind that is not in their group
 	grace   Grace
@@ -126,10 +131,26 @@ type Process struct {
 // fs.ErrNotExist or exec.ErrNotFound when there is no such program or folder.
 func Start(c Command) (*Process, error) { return start(c, ends{}) }
 
+// StartBy starts the command by asking another process, a fork server, for it. begin gets the whole environment and the files that become
+// standard input, output, error and, with Command.Channel, the channel; it must hand them over before it returns, and return the number of the
+// new process, which leads a group of its own, and a function that waits for its end. Path and Args are for messages only, and
+// Dir is begin's business.
+func StartBy(c Command, begin func(env []string, files []*os.File) (pid int, wait func() Exit, err error)) (*Process, error) {
+	return start(c, ends{begin: begin})
+}
+
+// WaitGone waits until a process that is no child of this one has ended.
+func WaitGone(pid int) {
+	for pause := time.Millisecond; len(leftovers([]int{pid}, "")) > 0; pause = min(2*pause, 100*time.Millisecond) {
+		time.Sleep(pause)
+	}
+}
+
 // ends are the standard files of a child whose other sides belong to somebody else. start closes them.
 type ends struct {
 	stdin, stdout *os.File
 	role          bool
+	begin         func(env []string, files []*os.File) (pid int, wait func() Exit, err error) // nil executes Command.Path
 }
 
 func (e ends) close() {
@@ -146,7 +167,7 @@ func start(c Command, given ends) (p *Process, err error) {
 		return nil, fmt.Errorf("start %s: %w", c.Path, errNoDispatch)
 	}
 	path := c.Path
-	if filepath.Base(path) == path {
+	if given.begin == nil && filepath.Base(path) == path {
 		if path, err = exec.LookPath(c.Path); err != nil {
 			given.close()
 			return nil, fmt.Errorf("start %s: %w", c.Path, err)
@@ -240,22 +261,19 @@ func start(c Command, given ends) (p *Process, err error) {
 		ours, theirs, files = append(ours, our), append(theirs, their), append(files, their)
 	}
 
-	attr := &os.ProcAttr{Dir: c.Dir, Env: env, Files: files, Sys: &syscall.SysProcAttr{Setpgid: true}}
-	args := append([]string{c.Path}, c.Args...)
-	if given.role {
-		args[0] = os.Args[0]
+	begin := given.begin
+	if begin == nil {
+		args := append([]string{c.Path}, c.Args...)
+		if given.role {
+			args[0] = os.Args[0]
+		}
+		begin = func(env []string, files []*os.File) (int, func() Exit, error) {
+			return execute(path, args, c.Dir, env, files)
+		}
 	}
 	if err := guards.start(func() (int, error) {
-		p.proc, err = os.StartProcess(path, args, attr)
-		for try := 0; err != nil && errors.Is(err, syscall.ETXTBSY) && try < 5; try++ {
-			// Another thread of ours forked while the program was being written (golang/go#22315).
-			time.Sleep(time.Duration(1<<try) * time.Millisecond)
-			p.proc, err = os.StartProcess(path, args, attr)
-		}
-		if err != nil {
-			return 0, err
-		}
-		return p.proc.Pid, nil
+		p.pid, p.wait, err = begin(env, files)
+		return p.pid, err
 	}); err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.Path, err)
 	}
@@ -264,6 +282,27 @@ func start(c Command, given ends) (p *Process, err error) {
 	}
 	go p.finish() // Wait waits for it
 	return p, nil
+}
+
+// execute starts a program in a process group of its own.
+func execute(path string, args []string, dir string, env []string, files []*os.File) (int, func() Exit, error) {
+	attr := &os.ProcAttr{Dir: dir, Env: env, Files: files, Sys: &syscall.SysProcAttr{Setpgid: true}}
+	proc, err := os.StartProcess(path, args, attr)
+	for try := 0; err != nil && errors.Is(err, syscall.ETXTBSY) && try < 5; try++ {
+		// Another thread of ours forked while the program was being written (golang/go#22315).
+		time.Sleep(time.Duration(1<<try) * time.Millisecond)
+		proc, err = os.StartProcess(path, args, attr)
+	}
+	if err != nil {
+		return 0, nil, err
+	}
+	return proc.Pid, func() Exit {
+		state, err := proc.Wait()
+		if err != nil {
+			return Exit{Code: -1}
+		}
+		return exitOf(state)
+	}, nil
 }
 
 // environ returns the environment of a child: the later of two equal names wins, and ours are added.
@@ -300,7 +339,7 @@ func environ(env []string, mark, dir string, channel bool) []string {
 }
 
 // PID returns the child's process number, which is also that of its group.
-func (p *Process) PID() int { return p.proc.Pid }
+func (p *Process) PID() int { return p.pid }
 
 // Channel returns our end of the socket, or nil without Command.Channel. Deadlines work. The caller closes it.
 func (p *Process) Channel() *os.File { return p.channel }
@@ -356,7 +395,7 @@ func (p *Process) Signal(s syscall.Signal) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.reaped {
-		_ = syscall.Kill(-p.proc.Pid, s) // ESRCH: it is ending
+		_ = syscall.Kill(-p.pid, s) // ESRCH: it is ending
 	}
 }
 
@@ -373,15 +412,10 @@ func (p *Process) stopping() {
 
 // finish waits for the child, then for its output, then ends what it left behind.
 func (p *Process) finish() {
-	state, err := p.proc.Wait()
+	p.exit = p.wait()
 	p.mu.Lock()
 	p.reaped = true
 	p.mu.Unlock()
-	if err == nil {
-		p.exit = exitOf(state)
-	} else {
-		p.exit.Code = -1
-	}
 
 	read := make(chan struct{})
 	go func() { // ends when the readers do, at the latest when their files are closed below
@@ -400,7 +434,7 @@ func (p *Process) finish() {
 		return false
 	}
 	drained(p.drain, p.stop)
-	p.exit.LeftBehind = endLeftovers([]int{p.proc.Pid}, p.mark, leftoverGrace)
+	p.exit.LeftBehind = endLeftovers([]int{p.pid}, p.mark, leftoverGrace)
 	if !drained(leftoverGrace, nil) {
 		p.exit.Cut = true
 		for _, r := range p.readers {
@@ -417,7 +451,7 @@ func (p *Process) finish() {
 		}
 	}
 	p.exit.Stopped = p.stopped.Load()
-	guards.end(p.proc.Pid)
+	guards.end(p.pid)
 	close(p.done)
 }
 

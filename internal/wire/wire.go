@@ -34,9 +34,10 @@ const (
 	TypeLog         = "log"
 	TypeProgress    = "progress"
 	TypeMetadata    = "metadata"
-	TypeCheck       = "check"  // the outcome of one asset check
-	TypeResult      = "result" // end of a materialize
-	TypeError       = "error"  // end of either
+	TypeCheck       = "check"   // the outcome of one asset check
+	TypeModules     = "modules" // which modules may be loaded before the next request; only between assetdev and its own Python
+	TypeResult      = "result"  // end of a materialize
+	TypeError       = "error"   // end of either
 )
 
 // A Request is what assetdev asks of the process.
@@ -103,6 +104,7 @@ type Message struct {
 	AssetCheck  *Check                     `json:"check,omitempty"`
 	Partitions  *Partitions                `json:"partitions,omitempty"`
 	Mapping     *Mapping                   `json:"mapping,omitempty"`
+	Modules     []string                   `json:"modules,omitempty"`
 }
 
 // A Hello is the first message of a process.

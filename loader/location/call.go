@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/assetdev/assetdev/internal/child"
@@ -21,6 +22,7 @@ const (
 	maxAssets   = 100_000
 	maxDescribe = 512 << 20 // bytes of an answer to describe
 	maxMetadata = 4 << 20   // bytes of names and values
+	maxEntries  = 5_000_000 // of what comes in pieces
 )
 
 // afterAnswer is how long a process may go on after it has answered, or after it has closed the channel.
@@ -46,7 +48,15 @@ type Call struct {
 	Explain func(stderr string) (Error, bool)
 	// Silent is the hint for a process that ends well without having said anything.
 	Silent string
+	// Start starts the command; nil is [child.Start]. The process need not be new, but must be this call's alone.
+	Start func(child.Command) (*child.Process, error)
+	// FirstWord is how long the process may take until its hello, which comes before it runs code of the user; 0 is for ever. One that
+	// takes longer is killed, and the error wraps [ErrNoHello].
+	FirstWord time.Duration
 }
+
+// ErrNoHello says that a process was killed because it did not say hello: nothing of the user's was run.
+var ErrNoHello = errors.New("the process did not say hello")
 
 // An Answer is what a process said to one request.
 type Answer struct {
@@ -55,6 +65,12 @@ type Answer struct {
 	Problems []wire.Error
 	Result   wire.Result
 	Metadata map[string]string
+	// Definitions, Partitions, Mappings and Checks are as in [Description] and [Result].
+	Definitions wire.Definitions
+	Partitions  []wire.Partitions
+	Mappings    []wire.Mapping
+	Checks      []wire.Check
+	Modules     []string
 }
 
 // Do makes the call. When it returns, the process and all that it started has ended. Every error is an [*Error]; when ctx is
@@ -79,7 +95,11 @@ func (c Call) Do(ctx context.Context, q wire.Request) (Answer, error) {
 		}
 		command.Env = append(slices.Clip(command.Env), "SHARED_ASSETS_PATH="+q.View)
 	}
-	p, err := child.Start(command)
+	start := c.Start
+	if start == nil {
+		start = child.Start
+	}
+	p, err := start(command)
 	if err != nil {
 		return Answer{}, &Error{Message: err.Error(), Cause: err}
 	}
@@ -125,6 +145,15 @@ func (c Call) Do(ctx context.Context, q wire.Request) (Answer, error) {
 	}
 	conn := wire.NewConn(channel)
 	hears := hears{out: c.Output}
+	var mute atomic.Bool
+	if c.FirstWord > 0 {
+		timer := time.AfterFunc(c.FirstWord, func() {
+			mute.Store(true)
+			p.Kill() // Wait below waits for the same end
+		})
+		defer timer.Stop()
+		channel.heard = timer.Stop
+	}
 	hello, last, err := conn.Ask(q, func(m wire.Message) {
 		hears.message(m)
 		if hears.bad != "" {
@@ -141,12 +170,15 @@ func (c Call) Do(ctx context.Context, q wire.Request) (Answer, error) {
 	watcher.Wait()
 	_ = channel.Close()
 
-	answer := Answer{Hello: hello, Assets: hears.assets, Metadata: hears.metadata}
+	answer := Answer{
+		Hello: hello, Assets: hears.assets, Metadata: hears.metadata,
+		Partitions: hears.partitions, Mappings: hears.mappings, Checks: hears.checks, Modules: hears.modules,
+	}
 	failed := &Error{Trace: output(ring)}
 	switch {
 	case err == nil && last.Type != wire.TypeError:
 		if last.Definitions != nil {
-			answer.Problems = last.Definitions.Problems
+			answer.Problems, answer.Definitions = last.Definitions.Problems, *last.Definitions
 		}
 		if last.Result != nil {
 			answer.Result = *last.Result
@@ -162,6 +194,8 @@ func (c Call) Do(ctx context.Context, q wire.Request) (Answer, error) {
 		e := interrupted(ctx, c.Timeout)
 		e.Trace = failed.Trace
 		return Answer{}, e
+	case err != nil && hello.Protocol == 0 && mute.Load():
+		failed.Message, failed.Cause = fmt.Sprintf("the process said nothing within %v", c.FirstWord), ErrNoHello
 	case err == nil:
 		failed.Message, failed.File, failed.Line = last.Error.Message, last.Error.File, last.Error.Line
 		if last.Error.Trace != "" {
@@ -178,7 +212,7 @@ func (c Call) Do(ctx context.Context, q wire.Request) (Answer, error) {
 	default:
 		c.died(failed, exit, hello, ring)
 	}
-	return Answer{}, failed
+	return Answer{Metadata: answer.Metadata, Checks: answer.Checks, Modules: answer.Modules}, failed
 }
 
 // died says how a process ended that gave no answer.
@@ -251,6 +285,34 @@ type hears struct {
 	metadata map[string]string
 	size     int    // of the metadata
 	bad      string // why no more is accepted
+
+	partitions []wire.Partitions
+	mappings   []wire.Mapping
+	checks     []wire.Check
+	modules    []string
+	entries    int            // keys of partitions and of mappings, checks and modules
+	at         map[string]int // place of a definition in partitions, by its id, and of a mapping, by asset and input
+}
+
+// count adds to what is kept of a process and says whether that is still bearable.
+func (h *hears) count(more int) bool {
+	if h.entries += more + 1; h.entries > maxEntries {
+		h.bad = fmt.Sprintf("the process named more than %d partitions, checks and modules", maxEntries)
+	}
+	return h.bad == ""
+}
+
+// piece returns the place of what comes in pieces, and whether it is new.
+func (h *hears) piece(id string, next int) (int, bool) {
+	if h.at == nil {
+		h.at = map[string]int{}
+	}
+	i, known := h.at[id]
+	if !known {
+		i = next
+		h.at[id] = next
+	}
+	return i, !known
 }
 
 func (h *hears) message(m wire.Message) {
@@ -268,6 +330,44 @@ func (h *hears) message(m wire.Message) {
 	case wire.TypeProgress:
 		if h.out != nil {
 			h.out.Progress(m.Progress.Fraction, m.Progress.Text)
+		}
+	case wire.TypePartitions:
+		if !h.count(len(m.Partitions.Keys)) {
+			return
+		}
+		if i, first := h.piece("\x00"+m.Partitions.ID, len(h.partitions)); first {
+			h.partitions = append(h.partitions, *m.Partitions)
+		} else {
+			h.partitions[i].Keys = append(h.partitions[i].Keys, m.Partitions.Keys...)
+		}
+	case wire.TypeMapping:
+		keys := len(m.Mapping.Table)
+		for _, read := range m.Mapping.Table {
+			keys += len(read)
+		}
+		if !h.count(keys) {
+			return
+		}
+		i, first := h.piece(m.Mapping.Asset+"\x00"+m.Mapping.Input, len(h.mappings))
+		if first {
+			h.mappings = append(h.mappings, *m.Mapping)
+			return
+		}
+		whole := &h.mappings[i]
+		whole.All = whole.All || m.Mapping.All
+		if whole.Table == nil {
+			whole.Table = map[string][]string{}
+		}
+		for key, read := range m.Mapping.Table {
+			whole.Table[key] = append(whole.Table[key], read...)
+		}
+	case wire.TypeCheck:
+		if h.count(len(m.AssetCheck.Metadata)) {
+			h.checks = append(h.checks, *m.AssetCheck)
+		}
+	case wire.TypeModules:
+		if h.count(len(m.Modules)) {
+			h.modules = append(h.modules, m.Modules...)
 		}
 	case wire.TypeMetadata:
 		if h.metadata == nil {
@@ -290,7 +390,8 @@ type channel struct {
 	*os.File
 	limit, read int64
 	full        bool
-	broken      bool // the other side ended while it had not read all that we sent
+	heard       func() bool // called at the first byte; may be nil
+	broken      bool        // the other side ended while it had not read all that we sent
 }
 
 func (c *channel) Read(p []byte) (int, error) {
@@ -299,6 +400,9 @@ func (c *channel) Read(p []byte) (int, error) {
 		return 0, errors.New("too much")
 	}
 	n, err := c.File.Read(p)
+	if c.read == 0 && n > 0 && c.heard != nil {
+		c.heard()
+	}
 	c.read += int64(n)
 	c.broken = c.broken || err != nil && !errors.Is(err, io.EOF)
 	return n, err

@@ -26,7 +26,8 @@ type Location interface {
 	CodeVersions(ctx context.Context, assets []wire.Asset) (map[string]Version, error)
 	// Build identifies the code that a Materialize which starts now would run, as in [Result.Build]: equal builds, equal code.
 	Build(ctx context.Context) (string, error)
-	// Materialize runs one step. Log lines and progress go to out while it runs. The error is an *Error, or the context's.
+	// Materialize runs one step. Log lines and progress go to out while it runs. The error is an *Error, or the context's; the outcomes of checks
+	// are in the Result also of a step that failed.
 	Materialize(ctx context.Context, request wire.Request, out Output) (Result, error)
 	// Files returns the folders and single files, absolute, whose change can change the location.
 	Files() []string
@@ -42,6 +43,11 @@ type Description struct {
 	Problems []wire.Error // wrong declarations
 	Hello    wire.Hello
 	Build    string // identifies the code that answered, for comparing it with what Materialize runs
+	// Definitions is what else the last message said; its Problems are those above.
+	Definitions wire.Definitions
+	// Partitions holds each partitions definition once, with all its keys; Mappings has one for each pair of asset and input.
+	Partitions []wire.Partitions
+	Mappings   []wire.Mapping
 }
 
 // A Version is the code version of one symbol and what it covers.
@@ -70,6 +76,7 @@ type Output interface {
 type Result struct {
 	wire.Result
 	Metadata map[string]string
+	Checks   []wire.Check
 	Build    string // the code that ran, as in Description
 }
 

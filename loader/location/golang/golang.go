@@ -115,7 +115,10 @@ func (l *golang) Describe(ctx context.Context) (location.Description, error) {
 	if err != nil {
 		return location.Description{}, err
 	}
-	return location.Description{Assets: answer.Assets, Problems: answer.Problems, Hello: answer.Hello, Build: key}, nil
+	return location.Description{
+		Assets: answer.Assets, Problems: answer.Problems, Hello: answer.Hello, Build: key,
+		Definitions: answer.Definitions, Partitions: answer.Partitions, Mappings: answer.Mappings,
+	}, nil
 }
 
 // Build returns the name of the binary that the files make now. It builds nothing.
@@ -132,9 +135,9 @@ func (l *golang) Build(ctx context.Context) (string, error) {
 func (l *golang) Materialize(ctx context.Context, request wire.Request, out location.Output) (location.Result, error) {
 	answer, key, err := l.ask(ctx, request, 0, child.Grace{}, out)
 	if err != nil {
-		return location.Result{}, err
+		return location.Result{Checks: answer.Checks}, err
 	}
-	return location.Result{Result: answer.Result, Metadata: answer.Metadata, Build: key}, nil
+	return location.Result{Result: answer.Result, Metadata: answer.Metadata, Checks: answer.Checks, Build: key}, nil
 }
 
 func (l *golang) ask(ctx context.Context, request wire.Request, timeout time.Duration, grace child.Grace, out location.Output) (location.Answer, string, error) {
