@@ -26,6 +26,52 @@ type Asset struct {
 	Timeout     time.Duration // 0 is none
 	Retries     int           // times a failed step is tried again
 	Stale       bool          // the definition is the last good one of a location that does not load now
+
+	External   bool          // declared by the location and made by nobody there: another location may make it
+	Together   bool          // the assets of its Step cannot be made one without the others
+	IOManager  string        // key of the resource that stores it, "" when that is not said
+	Checks     []CheckSpec   // declared checks
+	Pool       string        // its steps share the limit of this pool over all locations
+	Config     []ConfigField // fields of its step's run config
+	ConfigPath []string      // where they stand in the run config
+	Automation string        // Dagster's automation condition, for people
+	Policy     string        // a freshness policy that MaxAge cannot say, for people
+	Made       *Made         // what the framework's own history says of its last materialization
+}
+
+// A CheckSpec is one check that an author declared for an asset.
+type CheckSpec struct {
+	Name        string
+	Blocking    bool // a failure of severity ERROR holds up what reads the asset
+	Description string
+}
+
+// A ConfigField is one field of the run config of an asset's step.
+type ConfigField struct {
+	Name        string
+	Type        string
+	Required    bool
+	Default     string // as JSON, "" when there is none
+	Description string
+}
+
+// A Made is the last materialization of an asset by something that is not assetdev, as the framework's own history tells it.
+type Made struct {
+	At       time.Time // zero when it is not known
+	Run      string
+	Metadata map[string]string
+	Path     string // absolute path of the data, "" when it is no file
+}
+
+// Version identifies the materialization as a data version does, where its data cannot be hashed.
+func (m *Made) Version() string {
+	if m.Run == "" && m.At.IsZero() {
+		return "made:unknown"
+	}
+	if m.Run == "" {
+		return "made:" + m.At.UTC().Format(time.RFC3339Nano)
+	}
+	return "made:" + m.Run
 }
 
 // A Column is the name and Arrow type of one column as an author declared it.

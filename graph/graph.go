@@ -3,6 +3,7 @@ package graph
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -15,6 +16,13 @@ type Definitions struct {
 	Location string
 	Assets   []Asset
 	Broken   string // one sentence, "" when the location loads
+	Jobs     []Job
+}
+
+// A Job is a set of assets that a location names.
+type Job struct {
+	Name   string
+	Assets []Key
 }
 
 // A Graph is every asset of every code location, joined by key, in an order that never depends on a status: upstreams
@@ -32,6 +40,7 @@ type Graph struct {
 	empty     map[string]bool // broken locations of which no definition is kept
 	problems  []*diag.Error
 	cycles    [][]int32
+	jobs      map[string][]Key // of all locations, by name
 }
 
 // A node is an asset at its place in the graph.
@@ -51,7 +60,8 @@ type node struct {
 //
 // A key that two locations claim becomes two assets, written location::key. With an owner, the owner's is the plain key and
 // the other is not executable; without, both and their readers are blocked ([Graph.Conflict]). A definition that cannot be
-// executed, such as Dagster's AssetSpec of another team's asset, is no claim: beside one it adds nothing.
+// executed, such as Dagster's AssetSpec of another team's asset, is no claim: beside one it adds nothing. A key that is only declared
+// ([Asset.External]) is external, with what its declaration says.
 // New never fails: what is wrong is in [Graph.Problems], and everything else works.
 func New(locations []Definitions, owners map[Key]string) *Graph {
 	g := &Graph{index: map[Key]int32{}, ambiguous: map[Key][]int32{}, broken: map[string]string{}, empty: map[string]bool{}}
@@ -61,6 +71,15 @@ func New(locations []Definitions, owners map[Key]string) *Graph {
 	for _, l := range locations {
 		total += len(l.Assets)
 		g.locations = append(g.locations, l.Location)
+		for _, j := range l.Jobs {
+			if g.jobs == nil {
+				g.jobs = map[string][]Key{}
+			}
+			g.jobs[j.Name] = slices.Grow(g.jobs[j.Name], len(j.Assets)) // a job without assets is one, too
+			for _, k := range j.Assets {
+				g.jobs[j.Name] = append(g.jobs[j.Name], k.In(l.Location)) // names the plain key where the location owns that
+			}
+		}
 		if l.Broken != "" {
 			g.broken[l.Location] = l.Broken
 			g.empty[l.Location] = len(l.Assets) == 0
@@ -103,7 +122,7 @@ func (g *Graph) join(locations []Definitions, owners map[Key]string, total int) 
 	}
 	g.nodes = make([]node, 0, total+total/8)
 	add := func(p place) *node {
-		g.nodes = append(g.nodes, node{asset: *at(p), cycle: -1})
+		g.nodes = append(g.nodes, node{asset: *at(p), cycle: -1, external: at(p).External})
 		n := &g.nodes[len(g.nodes)-1]
 		n.asset.Location = locations[p.location].Location
 		n.key = n.asset.Key
@@ -156,8 +175,11 @@ func (g *Graph) join(locations []Definitions, owners map[Key]string, total int) 
 				g.problem(at(claiming[0]), hint, "%s is defined by %s", key.text, listed(names))
 				continue
 			}
-			if len(claiming) == 1 {
+			switch made := slices.IndexFunc(places, func(p place) bool { return !at(p).External }); {
+			case len(claiming) == 1:
 				places = claiming
+			case made >= 0:
+				places = places[made:]
 			}
 		}
 		add(places[0])
@@ -165,7 +187,7 @@ func (g *Graph) join(locations []Definitions, owners map[Key]string, total int) 
 }
 
 // claims reports whether a definition competes for its key: it can be executed, or could when its location last loaded.
-func claims(a *Asset) bool { return a.Executable || a.Stale }
+func claims(a *Asset) bool { return !a.External && (a.Executable || a.Stale) }
 
 func (g *Graph) findCaseClashes() {
 	capitals := false
@@ -572,8 +594,8 @@ func (g *Graph) Index(key Key) (int, bool) {
 	return int(i), ok
 }
 
-// Asset returns the asset that key names, as Index finds it. An external asset has nothing but its key. Slices and maps
-// in it are shared and must not be changed.
+// Asset returns the asset that key names, as Index finds it. An external asset has nothing but its key, or what a location that does
+// not make it declares. Slices and maps in it are shared and must not be changed.
 func (g *Graph) Asset(key Key) (Asset, bool) {
 	if i, ok := g.resolve(key); ok {
 		return g.nodes[i].asset, true
@@ -676,6 +698,21 @@ func (g *Graph) keysIn(in []bool) []Key {
 // Locations returns the names of all code locations, sorted, broken ones included.
 func (g *Graph) Locations() []string { return slices.Clone(g.locations) }
 
+// Jobs returns the names of all jobs, sorted.
+func (g *Graph) Jobs() []string { return slices.Sorted(maps.Keys(g.jobs)) }
+
+// Job returns the assets of the jobs of that name, in the order of the graph, and false when no location has one.
+func (g *Graph) Job(name string) ([]Key, bool) {
+	named, ok := g.jobs[name]
+	in := make([]bool, len(g.nodes))
+	for _, k := range named {
+		if i, ok := g.resolve(k); ok {
+			in[i] = true
+		}
+	}
+	return g.keysIn(in), ok
+}
+
 // Broken returns why a location does not load now, "" when it does.
 func (g *Graph) Broken(location string) string { return g.broken[location] }
 
@@ -693,7 +730,7 @@ func (g *Graph) Groups() []string {
 	return groups
 }
 
-// IsExternal reports whether key is read by somebody and defined by nobody.
+// IsExternal reports whether key is read or declared by somebody and made by nobody.
 func (g *Graph) IsExternal(key Key) bool {
 	i, ok := g.resolve(key)
 	return ok && g.nodes[i].external

@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/assetdev/assetdev/internal/diag"
 
 	"pgregory.net/rapid"
 )
@@ -306,4 +309,63 @@ func FuzzParseKey(f *testing.F) {
 			t.Errorf("key of another location: got %q, %v", again, err)
 		}
 	})
+}
+
+func TestDeclaredAndMadeElsewhere(t *testing.T) {
+	declared := func(location, key string, deps ...string) Asset {
+		a := Asset{Key: MustKey(key), Location: location, External: true, Description: "said by " + location}
+		for _, d := range deps {
+			a.Deps = append(a.Deps, MustKey(d))
+		}
+		return a
+	}
+	a := Asset{Key: MustKey("a"), Executable: true}
+	g := New([]Definitions{
+		{Location: "l", Assets: []Asset{declared("l", "a"), declared("l", "x", "y"), {Key: MustKey("y"), Executable: true}}},
+		{Location: "m", Assets: []Asset{a, declared("m", "x"), {Key: MustKey("b"), Executable: true, Deps: []Key{MustKey("x"), MustKey("a")}}}},
+	}, nil)
+	if got := words(g.Keys()); got != "y x a b" {
+		t.Errorf("keys: got %s", got)
+	}
+	if made, _ := g.Asset(MustKey("a")); made.Location != "m" || g.IsExternal(MustKey("a")) || len(g.Problems()) > 0 {
+		t.Errorf("a: got %+v, problems %v; want that of m", made, g.Problems())
+	}
+	x, _ := g.Asset(MustKey("x"))
+	if !g.IsExternal(MustKey("x")) || x.Description != "said by l" {
+		t.Errorf("x: got %+v; want an external asset with its description", x)
+	}
+	f := NewFreshness(g, func(Key) Stored { return Stored{} }, time.Now())
+	if s := f.Status(MustKey("x")); s != External {
+		t.Errorf("x is %s, want external", s)
+	}
+	// What it is said to be made from is nobody's to run; naming it says why it cannot be.
+	for named, want := range map[string]string{
+		"b": "a missing\nb missing < a",
+		"x": "! x: it is external: l declares it, and no code location makes it",
+	} {
+		if got := planLines(MakePlan(g, f, PlanRequest{Selected: keysOf(named), Named: keysOf(named)})); got != want {
+			t.Errorf("plan of %s: got\n%s\nwant\n%s", named, got, want)
+		}
+	}
+}
+
+func TestJobs(t *testing.T) {
+	w := newWorld("l a:\nl b: a\nm c: b\nm d:")
+	w.defs[0].Jobs = []Job{{Name: "daily", Assets: keysOf("b a")}, {Name: "none"}}
+	w.defs[1].Jobs = []Job{{Name: "daily", Assets: keysOf("d a nowhere")}} // a is not m's
+	g := w.graph()
+	for selection, want := range map[string]string{"job:daily": "a b d", "job:daily and code_location:l": "a b", "job:none": "", "not job:daily": "c"} {
+		s, err := ParseSelection(selection)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys, err := Select(g, nil, s)
+		if got := words(keys); err != nil || got != want {
+			t.Errorf("%s: got %q, %v; want %q", selection, got, err, want)
+		}
+	}
+	s, _ := ParseSelection("job:dayly")
+	if _, err := Select(g, nil, s); err == nil || !strings.Contains(diag.Text(err), "did you mean job:daily?") {
+		t.Errorf("got %v, want the nearest name", err)
+	}
 }

@@ -12,7 +12,7 @@ type Step struct {
 	ForecastMS  *int64   `json:"forecast_ms"`
 	MayBeCutOff bool     `json:"may_be_cut_off"` // all its reasons are upstreams that may turn out unchanged
 	Reasons     []Reason `json:"-"`
-	// Unit is the first of the plan's steps that one process makes together with this one, itself included; zero when it is made alone.
+	// Unit names what one process makes together: it is equal for those steps, and zero for one that is made alone.
 	Unit     Key    `json:"-"`
 	Together bool   `json:"-"` // it cannot be made without the others of its unit
 	Sibling  bool   `json:"-"` // it is up to date, and runs only because the others of its unit do
@@ -57,6 +57,8 @@ type PlanRequest struct {
 	Force    bool  // selected assets run even when they are fresh
 	// Forecast tells how long a step will take, false when nobody knows. It may be nil.
 	Forecast func(Key) (ms int64, ok bool)
+	// Refuse returns why the asset cannot be made by this request, one sentence, "" when it can. It may be nil.
+	Refuse func(Asset) string
 }
 
 // MakePlan returns the steps that bring a selection up to date: everything missing, stale or overdue among the selection and
@@ -64,8 +66,9 @@ type PlanRequest struct {
 //
 //	(a) Data that something else made runs only when it is named or forced; else it is read as it is, and nothing above it
 //	    is needed for its sake.
-//	(b) Assets of one multi-asset step run together: when one is needed, its siblings are steps of the plan as well, and each
-//	    waits for the upstreams of all.
+//	(b) Assets of one multi-asset step that are needed run together, and each waits for the upstreams of all. Where a step makes
+//	    its assets only all at once, the siblings of a needed one are steps of the plan as well; where it can make some, those
+//	    that would wait for each other in a circle run one by one.
 //	(c) An asset that is needed and cannot run is blocked, and so is what waits for it. The rest goes on. An external asset
 //	    without data blocks nobody: the step finds out. What only blocked assets need does not run.
 //	(d) With Only, nothing but the selection and the siblings of its steps runs, whatever its upstreams are.
@@ -108,6 +111,7 @@ type planner struct {
 	r     PlanRequest
 	flags []planFlags
 	steps map[stepName][]int32 // of all multi-asset steps, nil until one is needed
+	alone bool                 // what can be made without its siblings is: together they would wait in a circle
 }
 
 type stepName struct{ location, step string }
@@ -123,7 +127,7 @@ func (p *planner) reach(start int32) {
 			continue
 		}
 		p.flags[i] |= planReached
-		if !p.r.Only && p.g.nodes[i].cycle < 0 && !p.takenAsItIs(i) {
+		if !p.r.Only && p.g.nodes[i].cycle < 0 && !p.g.nodes[i].external && !p.takenAsItIs(i) {
 			todo = append(todo, p.g.nodes[i].up...)
 		}
 	}
@@ -152,6 +156,9 @@ func (p *planner) choose() {
 				continue
 			}
 			p.flags[i] |= planRuns
+			if !p.g.nodes[i].asset.Together {
+				continue
+			}
 			for _, s := range p.siblings(i) {
 				if s != i && !p.is(s, planRuns|planSibling) {
 					p.flags[s] |= planSibling
@@ -188,7 +195,7 @@ func (p *planner) waitsForStep(i int32) bool {
 // siblings returns the assets that are made by one step with i, ascending; i alone when it has a step for itself.
 func (p *planner) siblings(i int32) []int32 {
 	a := &p.g.nodes[i].asset
-	if a.Step == "" {
+	if a.Step == "" || p.alone && !a.Together {
 		return []int32{i}
 	}
 	if p.steps == nil {
@@ -218,14 +225,25 @@ func (p *planner) plan() Plan {
 	}
 	down, unit := make([][]int32, len(running)), make([]int32, len(running))
 	for l, i := range running {
-		unit[l] = local[p.siblings(i)[0]]
 		for _, d := range p.g.nodes[i].down {
 			if p.is(d, planRuns) && (p.g.nodes[i].cycle < 0 || p.g.nodes[i].cycle != p.g.nodes[d].cycle) {
 				down[l] = append(down[l], local[d])
 			}
 		}
 	}
+	units := func() {
+		for l, i := range running {
+			first := slices.IndexFunc(p.siblings(i), func(s int32) bool { return p.is(s, planRuns) })
+			unit[l] = local[p.siblings(i)[first]]
+		}
+	}
+	units()
 	order, whole := topological(len(running), down, unit)
+	if !whole {
+		p.alone = true
+		units()
+		order, whole = topological(len(running), down, unit)
+	}
 	blocked := map[int32]Blocked{} // the text to show
 	roots := map[int32]Blocked{}   // the asset and text at the bottom of it
 	block := func(i, root int32, text, cause string) {
@@ -265,7 +283,11 @@ func (p *planner) plan() Plan {
 			if p.is(i, planBlocked) {
 				continue
 			}
-			for _, u := range after {
+			waits := after
+			if !p.g.nodes[i].asset.Together {
+				waits = p.g.nodes[i].up
+			}
+			for _, u := range waits {
 				if p.is(u, planBlocked) {
 					block(i, i, "waits for "+roots[u].Asset.text+": "+roots[u].Text, "")
 					roots[i] = roots[u]
@@ -275,13 +297,14 @@ func (p *planner) plan() Plan {
 		}
 		for _, i := range members {
 			for _, m := range members {
-				if p.is(m, planBlocked) && !p.is(i, planBlocked) {
+				if p.is(m, planBlocked) && !p.is(i, planBlocked) && p.g.nodes[i].asset.Together {
 					block(i, m, "is made by one step with "+p.g.nodes[m].key.text+": "+blocked[m].Text, blocked[m].Text)
 				}
 			}
 		}
-		if !p.is(members[0], planBlocked) {
-			plan.Steps = append(plan.Steps, p.unitSteps(members, after)...)
+		members = slices.DeleteFunc(members, func(i int32) bool { return p.is(i, planBlocked) })
+		if len(members) > 0 {
+			plan.Steps = append(plan.Steps, p.unitSteps(members, p.after(members))...)
 		}
 	}
 	plan.Steps = p.withoutWaste(plan.Steps)
@@ -313,17 +336,20 @@ func (p *planner) withoutWaste(steps []Step) []Step {
 			for _, u := range s.After {
 				needed[u] = true
 			}
+			for _, u := range p.g.Upstreams(s.Asset) { // those that are made with it
+				needed[u] = true
+			}
 		}
 	}
 	return slices.DeleteFunc(steps, func(s Step) bool { return !needed[s.Asset] })
 }
 
-// together reports whether one step makes both assets.
+// together reports whether one step makes both assets, and neither without the other.
 func (p *planner) together(a, b Key) bool {
 	i, _ := p.g.resolve(a)
 	j, _ := p.g.resolve(b)
 	x, y := &p.g.nodes[i].asset, &p.g.nodes[j].asset
-	return x.Step != "" && x.Step == y.Step && x.Location == y.Location
+	return x.Step != "" && x.Step == y.Step && x.Location == y.Location && x.Together
 }
 
 // after returns what the step that makes members waits for, ascending.
@@ -344,6 +370,8 @@ func (p *planner) after(members []int32) []int32 {
 func (p *planner) cannotRun(i int32) string {
 	n := &p.g.nodes[i]
 	switch {
+	case n.external && n.asset.External:
+		return "it is external: " + n.asset.Location + " declares it, and no code location makes it"
 	case n.external:
 		if near, ok := p.g.Suggestion(n.key); ok {
 			return "no code location defines it; did you mean " + near.text + "?"
@@ -355,6 +383,8 @@ func (p *planner) cannotRun(i int32) string {
 		return n.conflict
 	case p.f.stored[i].Data == DataUnreachable:
 		return "its storage cannot be asked" + detail(p.f.stored[i].Text)
+	case p.r.Refuse != nil && p.r.Refuse(n.asset) != "":
+		return p.r.Refuse(n.asset)
 	case n.asset.Stale || p.g.broken[n.asset.Location] != "":
 		return "code location " + n.asset.Location + " does not load" + detail(p.g.broken[n.asset.Location])
 	case !n.asset.Executable && n.asset.Why != "":
@@ -372,7 +402,10 @@ func (p *planner) unitSteps(members, after []int32) []Step {
 	for k, i := range members {
 		n := &p.g.nodes[i]
 		s := &steps[k]
-		*s = Step{Asset: n.key, Location: n.asset.Location, After: p.g.keysAt(after)}
+		*s = Step{Asset: n.key, Location: n.asset.Location, After: p.g.keysAt(after), Together: n.asset.Together, Pool: p.g.nodes[members[0]].asset.Pool}
+		if len(members) > 1 {
+			s.Unit = p.g.nodes[members[0]].key
+		}
 		if p.r.Forecast != nil {
 			if ms, ok := p.r.Forecast(n.key); ok {
 				s.ForecastMS = &ms
@@ -398,6 +431,7 @@ func (p *planner) unitSteps(members, after []int32) []Step {
 			cut = false
 			s.Reasons = append(s.Reasons, Reason{Kind: Forced, Asset: n.key, Text: "its run was forced"})
 		case status == Fresh && !p.waitsForStep(i):
+			s.Sibling = true
 			s.Reasons = append(s.Reasons, Reason{Kind: Forced, Asset: n.key, Text: "it is made by one step with others that have to run"})
 		default:
 			continue

@@ -23,6 +23,9 @@ func planLines(p Plan) string {
 		if len(s.After) > 0 {
 			line += " < " + words(s.After)
 		}
+		if !s.Unit.IsZero() && !s.Together {
+			line += " +" + s.Unit.String()
+		}
 		lines = append(lines, line)
 	}
 	for _, k := range p.Fresh {
@@ -176,7 +179,13 @@ func TestPlanOfMultiAssetSteps(t *testing.T) {
 	const text = "l x:\nl a:\nl b: x\nl c: b\nm d: a"
 	step := func(w *world, keys ...string) {
 		for _, k := range keys {
-			asset(w.defs, k).Step = "s"
+			asset(w.defs, k).Step, asset(w.defs, k).Together = "s", true
+		}
+	}
+	apart := func(w *world, keys ...string) {
+		step(w, keys...)
+		for _, k := range keys {
+			asset(w.defs, k).Together = false
 		}
 	}
 	for _, test := range []struct {
@@ -217,6 +226,24 @@ func TestPlanOfMultiAssetSteps(t *testing.T) {
 		}, "c d", "a missing\nd missing < a\n! x: it waits in a circle: assets that one step makes together read what others make from them\n" +
 			"! b: it waits in a circle: assets that one step makes together read what others make from them\n" +
 			"! c: it waits in a circle: assets that one step makes together read what others make from them"},
+		{"some of them alone", func(w *world) {
+			apart(w, "a", "b")
+			asset(w.defs, "a").Code.Version = "go1:2"
+			delete(w.stored, MustKey("x"))
+		}, "a", "a stale"},
+		{"several of them wait for the upstreams of all", func(w *world) {
+			apart(w, "a", "b")
+			clear(w.stored)
+		}, "a b", "x missing\na missing < x +a\nb missing < x +a"},
+		{"what cannot run holds up no other", func(w *world) {
+			apart(w, "a", "b")
+			clear(w.stored)
+			asset(w.defs, "x").Executable = false
+		}, "a c", "a missing\n! x: it is not executable\n! b: waits for x: it is not executable\n! c: waits for x: it is not executable"},
+		{"some of them in turn, where together would be a circle", func(w *world) {
+			apart(w, "x", "c")
+			clear(w.stored)
+		}, "c", "x missing\nb missing < x\nc missing < b"},
 		{"equal names in two locations are two steps", func(w *world) {
 			step(w, "a", "d")
 			clear(w.stored)
@@ -295,7 +322,7 @@ func TestPlanProperties(t *testing.T) {
 		sibling := func(a, b Key) bool {
 			x, _ := g.Asset(a)
 			y, _ := g.Asset(b)
-			return a != b && x.Step != "" && x.Step == y.Step && x.Location == y.Location
+			return a != b && x.Step != "" && x.Step == y.Step && x.Location == y.Location && x.Together
 		}
 
 		// Order: each step stands behind what it waits for, and waits for all that it and its siblings read.
@@ -308,6 +335,15 @@ func TestPlanProperties(t *testing.T) {
 			if len(s.Reasons) == 0 {
 				fail("%s runs without a reason", s.Asset)
 			}
+			for _, other := range p.Steps { // one process: they wait for the same, and not for each other
+				if s.Unit.IsZero() || other.Unit != s.Unit {
+					continue
+				}
+				x, _ := g.Asset(s.Asset)
+				if y, _ := g.Asset(other.Asset); x.Step != y.Step || x.Location != y.Location || !slices.Equal(s.After, other.After) || slices.Contains(s.After, other.Asset) {
+					fail("%s and %s are no unit", s.Asset, other.Asset)
+				}
+			}
 			for _, other := range g.Keys() {
 				if !sibling(s.Asset, other) && other != s.Asset {
 					continue
@@ -316,7 +352,8 @@ func TestPlanProperties(t *testing.T) {
 					fail("%s runs without its sibling %s", s.Asset, other)
 				}
 				for _, u := range g.Upstreams(other) {
-					if runs[u] && u != s.Asset && !sibling(u, s.Asset) && !slices.Contains(s.After, u) {
+					unit := !s.Unit.IsZero() && place[u] < len(p.Steps) && runs[u] && !blocked[u] && p.Steps[place[u]].Unit == s.Unit
+					if runs[u] && u != s.Asset && !sibling(u, s.Asset) && !unit && !slices.Contains(s.After, u) {
 						fail("%s does not wait for %s", s.Asset, u)
 					}
 				}

@@ -25,7 +25,25 @@ type Record struct {
 	Partition   string
 	Adopted     bool   // made elsewhere, taken over without running
 	By          string // user name of who ran it
+	Checks      []CheckResult
 }
+
+// A CheckResult is the outcome of one check of the data of one materialization.
+type CheckResult struct {
+	Name     string
+	Passed   bool
+	Severity string // "WARN" or "ERROR"
+	Blocking bool   // when it fails with severity ERROR, what reads the asset does not run
+	At       time.Time
+	Text     string            // what it says of itself, "" is fine
+	Metadata map[string]string // values as text, or as JSON
+}
+
+// Failed reports whether the data did not pass a check of severity ERROR.
+func (c CheckResult) Failed() bool { return !c.Passed && c.Severity != "WARN" }
+
+// Holds reports whether what reads the asset must not run because of the check.
+func (c CheckResult) Holds() bool { return c.Blocking && c.Failed() }
 
 // A Git is the state of the repository that the code of a materialization came from.
 type Git struct {

@@ -64,7 +64,7 @@ const allLayers = -1
 var attributes = map[string]bool{
 	"key": true, "tag": true, "owner": true, "group": true, "kind": true, "code_location": true, "status": true, "is": true, "column": true,
 	"table_name": false, "column_tag": false, "changed_in_branch": false, "partitions": false, "automation_type": false,
-	"sensor": false, "schedule": false, "job": false, "not_materialized_in_hours": false,
+	"sensor": false, "schedule": false, "job": true, "not_materialized_in_hours": false,
 }
 
 // A SyntaxError says where a selection cannot be read. Its hint shows the place with a caret below it.
@@ -831,7 +831,7 @@ func (q query) matcher(e *expr) (func(i int) bool, error) {
 		if at := strings.LastIndex(name, "@"); at >= 0 && !slices.Contains(q.g.locations, name) {
 			name = name[at+1:]
 		}
-		return func(i int) bool { return asset(i).Location == name && q.g.nodes[i].external == v.null }, nil
+		return func(i int) bool { return asset(i).Location == name && (q.g.nodes[i].external || !v.null) }, nil
 	case "status":
 		if q.f == nil {
 			return nil, diag.New("usage", "status:%s cannot be told here: the assets have not been judged", v.text)
@@ -846,6 +846,20 @@ func (q query) matcher(e *expr) (func(i int) bool, error) {
 			return func(i int) bool { return q.g.nodes[i].external }, nil
 		}
 		return func(i int) bool { return asset(i).Executable }, nil
+	case "job":
+		keys, ok := q.g.Job(v.text)
+		if !ok {
+			e := diag.New("usage", "no job %q", v.text)
+			if near := diag.Nearest(v.text, q.g.Jobs()); near != "" {
+				return nil, e.WithHint("did you mean job:%s?", near)
+			}
+			return nil, e
+		}
+		of := make(map[Key]bool, len(keys))
+		for _, k := range keys {
+			of[k] = true
+		}
+		return func(i int) bool { return of[q.g.nodes[i].key] }, nil
 	case "column":
 		return func(i int) bool {
 			columns := asset(i).Columns

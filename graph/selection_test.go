@@ -197,9 +197,9 @@ func TestSelectErrors(t *testing.T) {
 		{"marts::raw/orders", "assetdev: no asset \"marts::raw/orders\"", f},
 		{"status:stale", "assetdev: status:stale cannot be told here: the assets have not been judged", nil},
 		{"not sensor:job", "assetdev: sensor: is not available locally\n" +
-			"hint: available are code_location, column, group, is, key, kind, owner, status and tag", f},
+			"hint: available are code_location, column, group, is, job, key, kind, owner, status and tag", f},
 		{"raw/orders and not_materialized_in_hours:24", "assetdev: not_materialized_in_hours: is not available locally\n" +
-			"hint: available are code_location, column, group, is, key, kind, owner, status and tag", f},
+			"hint: available are code_location, column, group, is, job, key, kind, owner, status and tag", f},
 	} {
 		s, err := ParseSelection(test.text)
 		if err != nil {

@@ -166,7 +166,8 @@ func randomWorld(t *rapid.T, steps bool) *world {
 		}
 		l := &w.defs[rapid.IntRange(0, 1).Draw(t, "location")]
 		if steps && pick("step", 3) {
-			a.Step = "s"
+			a.Step = rapid.SampledFrom([]string{"s", "apart"}).Draw(t, "of")
+			a.Together = a.Step == "s"
 		}
 		l.Assets = append(l.Assets, a)
 	}
