@@ -45,9 +45,27 @@ func (l *Loader) assets(name string, said []wire.Asset, versions map[string]loca
 			MaxAge:     time.Duration(w.MaxAgeMS) * time.Millisecond,
 			Timeout:    time.Duration(w.TimeoutMS) * time.Millisecond,
 			Executable: true, StoredBy: "assetdev", Outside: w.Outside, Step: w.Step, Unordered: w.Unordered, Retries: w.Retries,
-			Source: graph.Source{File: relative(w.File), Line: w.Line, Symbol: w.Symbol},
+			Source:   graph.Source{File: relative(w.File), Line: w.Line, Symbol: w.Symbol},
+			External: w.External, Together: w.Together && w.Step != "", IOManager: w.IOManager, Pool: w.Pool, Automation: w.Automation, Policy: w.Freshness,
+			ConfigPath: w.ConfigPath, Made: made(w.Made),
 		}
-		if entry, ok := l.ws.Location(name); ok && entry.ReadOnly {
+		switch {
+		case w.External:
+			a.Executable, a.Why = false, "it is external: no code here makes it"
+		case w.NotExecutable != "":
+			a.Executable, a.Why = false, w.NotExecutable
+		}
+		switch w.StoredBy {
+		case "own", "both", "none":
+			a.StoredBy = w.StoredBy
+		}
+		for _, c := range w.Checks {
+			a.Checks = append(a.Checks, graph.CheckSpec(c))
+		}
+		for _, f := range w.Config {
+			a.Config = append(a.Config, graph.ConfigField{Name: f.Name, Type: f.Type, Required: f.Required, Default: string(f.Default), Description: f.Description})
+		}
+		if entry, ok := l.ws.Location(name); ok && entry.ReadOnly && !w.External {
 			a.Executable, a.Why = false, "its code location is read only"
 		}
 		if w.NoData {
@@ -78,6 +96,35 @@ func (l *Loader) assets(name string, said []wire.Asset, versions map[string]loca
 		out = append(out, a)
 	}
 	return out, problems
+}
+
+func made(w *wire.Made) *graph.Made {
+	if w == nil {
+		return nil
+	}
+	m := &graph.Made{Run: w.Run, Metadata: w.Metadata, Path: w.Path}
+	if !filepath.IsAbs(m.Path) {
+		m.Path = ""
+	}
+	if at, err := time.Parse(time.RFC3339Nano, w.At); err == nil {
+		m.At = at
+	}
+	return m
+}
+
+// jobs turns the jobs that a location's process named into the graph's. Keys that are none are left out.
+func jobs(said []wire.Job) []graph.Job {
+	var out []graph.Job
+	for _, w := range said {
+		j := graph.Job{Name: w.Name}
+		for _, text := range w.Assets {
+			if key, err := graph.ParseKey(text); err == nil {
+				j.Assets = append(j.Assets, key.Bare())
+			}
+		}
+		out = append(out, j)
+	}
+	return out
 }
 
 // relative returns the path as definitions name it: relative to the workspace's folder where it lies below it.

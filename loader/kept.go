@@ -1,6 +1,7 @@
 package loader
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -23,6 +24,9 @@ type keptLocation struct {
 	Versions    map[string]location.Version // by asset key; "" is the entry point
 	Problems    []string
 	Environment location.Environment
+	Settings    string // of the workspace, under which it was asked
+	Jobs        []wire.Job
+	About       About
 	TookMS      int64
 }
 
@@ -31,7 +35,7 @@ func (k keptLocation) entry() string { return k.Versions[""].Code.Version }
 
 // keptLine begins the file of the stored graph. What follows changes with the types that are written; then the number does. A file
 // with another line is as good as none.
-const keptLine = "assetdev graph 3\n"
+const keptLine = "assetdev graph 4\n"
 
 func (l *Loader) keptFile() string { return filepath.Join(l.opts.StateDir, "graph") }
 
@@ -130,6 +134,16 @@ func (w *keptWriter) location(k keptLocation) {
 	w.Text(k.Environment.Version)
 	w.Text(k.Environment.Dagster)
 	w.Number(k.TookMS)
+	w.Text(k.Settings)
+	w.Number(int64(len(k.Jobs)))
+	for _, j := range k.Jobs {
+		w.Text(j.Name)
+		w.Texts(j.Assets)
+	}
+	for _, texts := range [][]string{k.About.Notices, k.About.Schedules, k.About.Sensors, k.About.Resources} {
+		w.Texts(texts)
+	}
+	w.Text(k.About.Framework)
 	w.Number(int64(len(k.Assets)))
 	for i := range k.Assets {
 		w.asset(&k.Assets[i])
@@ -173,7 +187,14 @@ func (w *keptWriter) location(k keptLocation) {
 func (r *keptReader) location() keptLocation {
 	k := keptLocation{Kind: r.Text(), Stamp: r.Text(), Problems: r.Texts()}
 	k.Environment = location.Environment{Executable: r.Text(), Version: r.Text(), Dagster: r.Text()}
-	k.TookMS = r.Number()
+	k.TookMS, k.Settings = r.Number(), r.Text()
+	if n := r.Count(); n > 0 {
+		k.Jobs = make([]wire.Job, n)
+		for i := range k.Jobs {
+			k.Jobs[i] = wire.Job{Name: r.Text(), Assets: r.Texts()}
+		}
+	}
+	k.About = About{Notices: r.Texts(), Schedules: r.Texts(), Sensors: r.Texts(), Resources: r.Texts(), Framework: r.Text()}
 	k.Assets = make([]wire.Asset, r.Count())
 	for i := range k.Assets {
 		if !r.Bad {
@@ -236,6 +257,74 @@ func (w *keptWriter) asset(a *wire.Asset) {
 	w.Text(a.File)
 	w.Number(int64(a.Line))
 	w.Text(a.Symbol)
+	w.framework(a)
+}
+
+// framework writes what only assets of a framework have: one flag for all others.
+func (w *keptWriter) framework(a *wire.Asset) {
+	plain := a.NotExecutable == "" && !a.External && a.StoredBy == "" && a.IOManager == "" && !a.Together && a.Partitions == "" && a.Checks == nil && a.Pool == "" &&
+		a.Config == nil && a.ConfigPath == nil && a.Automation == "" && a.Freshness == "" && a.Made == nil
+	w.Flag(!plain)
+	if plain {
+		return
+	}
+	for _, text := range []string{a.NotExecutable, a.StoredBy, a.IOManager, a.Partitions, a.Pool, a.Automation, a.Freshness} {
+		w.Text(text)
+	}
+	w.Flag(a.External)
+	w.Flag(a.Together)
+	w.Texts(a.ConfigPath)
+	w.Number(int64(len(a.Checks)))
+	for _, c := range a.Checks {
+		w.Text(c.Name)
+		w.Flag(c.Blocking)
+		w.Text(c.Description)
+	}
+	w.Number(int64(len(a.Config)))
+	for _, f := range a.Config {
+		w.Text(f.Name)
+		w.Text(f.Type)
+		w.Flag(f.Required)
+		w.Text(string(f.Default))
+		w.Text(f.Description)
+	}
+	w.Flag(a.Made != nil)
+	if a.Made != nil {
+		w.Text(a.Made.At)
+		w.Text(a.Made.Run)
+		w.Text(a.Made.Path)
+		w.pairs(a.Made.Metadata)
+	}
+}
+
+func (r *keptReader) framework(a *wire.Asset) {
+	if !r.Flag() {
+		return
+	}
+	for _, text := range []*string{&a.NotExecutable, &a.StoredBy, &a.IOManager, &a.Partitions, &a.Pool, &a.Automation, &a.Freshness} {
+		*text = r.Text()
+	}
+	a.External, a.Together, a.ConfigPath = r.Flag(), r.Flag(), r.Texts()
+	if n := r.Count(); n > 0 {
+		a.Checks = make([]wire.CheckSpec, n)
+		for i := range a.Checks {
+			a.Checks[i] = wire.CheckSpec{Name: r.Text(), Blocking: r.Flag(), Description: r.Text()}
+		}
+	}
+	if n := r.Count(); n > 0 {
+		a.Config = make([]wire.ConfigField, n)
+		for i := range a.Config {
+			f := &a.Config[i]
+			f.Name, f.Type, f.Required = r.Text(), r.Text(), r.Flag()
+			if text := r.Text(); text != "" {
+				f.Default = json.RawMessage(text)
+			}
+			f.Description = r.Text()
+		}
+	}
+	if r.Flag() {
+		a.Made = &wire.Made{At: r.Text(), Run: r.Text(), Path: r.Text(), Metadata: r.pairs()}
+	}
 }
 
 func (r *keptReader) asset() wire.Asset {
@@ -251,6 +340,7 @@ func (r *keptReader) asset() wire.Asset {
 		}
 	}
 	a.File, a.Line, a.Symbol = r.Text(), int(r.Number()), r.Text()
+	r.framework(&a)
 	return a
 }
 

@@ -54,6 +54,17 @@ type State struct {
 	Err             *location.Error
 	Took            time.Duration
 	Environment     location.Environment
+	Jobs            []graph.Job
+	About           About
+}
+
+// An About is what a location says beside its assets and jobs, for people.
+type About struct {
+	Notices   []string // what is worth knowing and not wrong
+	Schedules []string // names; the framework runs them, assetdev does not
+	Sensors   []string
+	Resources []string // "name: type"
+	Framework string   // its name and version, as "dagster 1.13.27"
 }
 
 // A Loader holds the code locations of one workspace.
@@ -116,6 +127,7 @@ func (l *Loader) fromKept(u *unit) State {
 	}
 	s.Assets, s.Problems = l.assets(u.entry.Name, u.kept.Assets, u.kept.Versions)
 	s.Problems = append(s.Problems, u.kept.Problems...)
+	s.Jobs, s.About = jobs(u.kept.Jobs), u.kept.About
 	s.LastGood = u.kept.Assets != nil
 	return s
 }
@@ -210,7 +222,7 @@ func (l *Loader) Refresh(ctx context.Context, name string, depth Depth) Refreshe
 	defer u.look()
 	before := l.State(name)
 	stamp, sure := loc.Stamp(ctx)
-	if depth != Always && sure && stamp != "" && stamp+variables(u.kept.Versions, loc.LookupEnv) == u.kept.Stamp && u.kept.Assets != nil && before.Err == nil {
+	if depth != Always && sure && stamp != "" && stamp+l.settings()+variables(u.kept.Versions, loc.LookupEnv) == u.kept.Stamp && u.kept.Assets != nil && before.Err == nil {
 		// Nothing was touched since the stored graph was written.
 		s := before
 		s.Loaded, s.LastGood = true, false
@@ -223,7 +235,7 @@ func (l *Loader) Refresh(ctx context.Context, name string, depth Depth) Refreshe
 		return l.fail(u, asError(err))
 	}
 	entry := versions[""].Code.Version
-	ask := u.kept.Assets == nil || entry == "" || entry != u.kept.entry() || before.Err != nil
+	ask := u.kept.Assets == nil || entry == "" || entry != u.kept.entry() || before.Err != nil || u.kept.Settings != l.settings()
 	if depth == Static && ask {
 		if u.kept.Assets == nil {
 			return Refreshed{State: before, Ask: true}
@@ -247,7 +259,11 @@ func (l *Loader) Refresh(ctx context.Context, name string, depth Depth) Refreshe
 			u.set(s)
 			return l.fail(u, asError(err))
 		}
-		kept = keptLocation{Kind: string(u.entry.Kind), Assets: said.Assets, Environment: loc.Environment()}
+		d := said.Definitions
+		kept = keptLocation{
+			Kind: string(u.entry.Kind), Assets: said.Assets, Environment: loc.Environment(), Jobs: d.Jobs, Settings: l.settings(),
+			About: About{Notices: d.Notices, Schedules: d.Schedules, Sensors: d.Sensors, Resources: d.Resources, Framework: d.Framework},
+		}
 		if kept.Assets == nil {
 			kept.Assets = []wire.Asset{}
 		}
@@ -265,7 +281,7 @@ func (l *Loader) Refresh(ctx context.Context, name string, depth Depth) Refreshe
 	}
 	kept.Versions, kept.Stamp = versions, ""
 	if after, ok := loc.Stamp(ctx); ok && after == stamp {
-		kept.Stamp = stamp + variables(kept.Versions, loc.LookupEnv)
+		kept.Stamp = stamp + l.settings() + variables(kept.Versions, loc.LookupEnv)
 	}
 	if err := l.keepTexts(versions); err != nil {
 		kept.Problems = append(kept.Problems, err.Error())
@@ -273,11 +289,26 @@ func (l *Loader) Refresh(ctx context.Context, name string, depth Depth) Refreshe
 	s := State{Name: name, Kind: before.Kind, Dir: before.Dir, Note: before.Note, Loaded: true, Environment: kept.Environment, Took: time.Since(began)}
 	s.Assets, s.Problems = l.assets(name, kept.Assets, kept.Versions)
 	s.Problems = append(s.Problems, kept.Problems...)
+	s.Jobs, s.About = jobs(kept.Jobs), kept.About
 	u.now.Lock()
 	u.kept, u.saved = kept, false
 	u.now.Unlock()
 	u.set(s)
 	return Refreshed{State: s}
+}
+
+// settings names the settings that change what locations answer, "" when they are the usual ones.
+func (l *Loader) settings() string {
+	s := l.ws.Settings
+	if len(s.IOManagers) == 0 && (s.DagsterInstance == "" || s.DagsterInstance == "read") {
+		return ""
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%q", s.DagsterInstance)
+	for _, name := range slices.Sorted(maps.Keys(s.IOManagers)) {
+		fmt.Fprintf(h, "%q=%q", name, s.IOManagers[name])
+	}
+	return "-" + hex.EncodeToString(h.Sum(nil)[:8])
 }
 
 // variables hashes the values of the environment variables that code versions name.
@@ -387,6 +418,7 @@ func (l *Loader) Materialize(ctx context.Context, name string, request wire.Requ
 	if bad != nil {
 		return location.Result{}, bad
 	}
+	request.IOManagers = l.ws.Settings.IOManagers
 	return loc.Materialize(ctx, request, out)
 }
 

@@ -1,10 +1,12 @@
 package loader
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/assetdev/assetdev/graph"
 	"github.com/assetdev/assetdev/internal/packed"
@@ -44,6 +46,17 @@ func FuzzDotEnv(f *testing.F) {
 	})
 }
 
+// dagsterAsset is an asset with all that a framework can say of one.
+func dagsterAsset() wire.Asset {
+	return wire.Asset{
+		Key: "d", Step: "both", NotExecutable: "it is observable only", StoredBy: "own", IOManager: "warehouse", Together: true,
+		Checks: []wire.CheckSpec{{Name: "not_empty", Blocking: true, Description: "has rows"}}, Pool: "db",
+		Config:     []wire.ConfigField{{Name: "n", Type: "Int", Required: true, Description: "how many"}, {Name: "m", Default: json.RawMessage("1")}},
+		ConfigPath: []string{"ops", "d", "config"}, Automation: "eager", Freshness: "by 9:00",
+		Made: &wire.Made{At: "2026-11-24T08:00:00Z", Run: "r1", Path: "/data/d", Metadata: map[string]string{"rows": "3"}},
+	}
+}
+
 // TestStoredGraph: what one loader stored is what the next one knows before it asked anybody.
 func TestStoredGraph(t *testing.T) {
 	dir := t.TempDir()
@@ -52,7 +65,9 @@ func TestStoredGraph(t *testing.T) {
 	l := Open(ws, Options{StateDir: filepath.Join(dir, ".assetdev")})
 	l.units["north"].kept = keptLocation{
 		Kind: string(workspace.GoPackage), Stamp: "s",
-		Assets: []wire.Asset{{Key: "a", Symbol: "assets.a", Group: "raw"}, {Key: "b", Symbol: "assets.b", Inputs: []string{"a"}, Deps: []string{"x", "a"}}},
+		Jobs:   []wire.Job{{Name: "daily", Assets: []string{"a", "b"}}, {Name: "none"}},
+		About:  About{Notices: []string{"src is not on the path"}, Schedules: []string{"nightly"}, Sensors: []string{"s"}, Resources: []string{"db: DuckDB"}, Framework: "dagster 1.13.27"},
+		Assets: []wire.Asset{dagsterAsset(), {Key: "a", Symbol: "assets.a", Group: "raw"}, {Key: "b", Symbol: "assets.b", Inputs: []string{"a"}, Deps: []string{"x", "a"}}},
 		Versions: map[string]location.Version{
 			"a": {Code: graph.Code{Version: "go1:1", Parts: []graph.Part{{Symbol: "assets.a", Hash: "ha"}, shared}}, Doc: "a is first."},
 			"b": {Code: graph.Code{Version: "go1:2", Parts: []graph.Part{shared}}, File: filepath.Join(dir, "b.go"), Line: 7},
@@ -62,10 +77,26 @@ func TestStoredGraph(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := Open(ws, Options{StateDir: filepath.Join(dir, ".assetdev")}).State("north")
-	if !s.LastGood || s.Loaded || len(s.Assets) != 2 || len(s.Problems) != 0 {
+	if !s.LastGood || s.Loaded || len(s.Assets) != 3 || len(s.Problems) != 0 {
 		t.Fatalf("got %+v", s)
 	}
-	a, b := s.Assets[0], s.Assets[1]
+	if diff := cmp.Diff(l.units["north"].kept.About, s.About); diff != "" {
+		t.Errorf("about: %s", diff)
+	}
+	if len(s.Jobs) != 2 || s.Jobs[0].Name != "daily" || len(s.Jobs[0].Assets) != 2 || s.Jobs[0].Assets[1] != graph.MustKey("b") {
+		t.Errorf("jobs: got %+v", s.Jobs)
+	}
+	want := graph.Asset{
+		Key: graph.MustKey("d"), Location: "north", Executable: false, Why: "it is observable only", StoredBy: "own", Step: "both", Together: true, IOManager: "warehouse",
+		Checks: []graph.CheckSpec{{Name: "not_empty", Blocking: true, Description: "has rows"}}, Pool: "db", Automation: "eager", Policy: "by 9:00",
+		Config:     []graph.ConfigField{{Name: "n", Type: "Int", Required: true, Description: "how many"}, {Name: "m", Default: "1"}},
+		ConfigPath: []string{"ops", "d", "config"},
+		Made:       &graph.Made{At: time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC), Run: "r1", Path: "/data/d", Metadata: map[string]string{"rows": "3"}},
+	}
+	if diff := cmp.Diff(want, s.Assets[0], cmp.Comparer(func(a, b graph.Key) bool { return a == b })); diff != "" {
+		t.Errorf("d: %s", diff)
+	}
+	a, b := s.Assets[1], s.Assets[2]
 	if a.Description != "a is first." || a.Group != "raw" || len(a.Code.Parts) != 2 || a.Code.Parts[1] != shared {
 		t.Errorf("a: got %+v", a)
 	}

@@ -25,6 +25,10 @@ type Settings struct {
 	Jobs       int             // steps at once; 0: as many as there are processors
 	Shared     bool            // the storage is shared with others
 	ReadOnly   bool            // nothing is materialized
+
+	IOManagers      map[string]string // resource of a location → who stores what it handles: "replace", "both" or "own"
+	DagsterInstance string            // what is done with the Dagster instance of DAGSTER_HOME: "none" or "read"; default "read"
+	Pools           map[string]int    // pool → steps at once over all locations; a pool that is not named has no limit
 }
 
 // AutoRun is what a save may start by itself.
@@ -62,12 +66,14 @@ type Personal struct {
 var (
 	settingsKeys = []string{
 		"io_manager", "io_managers", "auto_run", "confirm", "keep", "read_only", "shared", "sandbox", "owners", "locations", "enforce",
-		"alerts", "environment", "assets", "dagster_instance", "jobs", "selections",
+		"alerts", "environment", "assets", "dagster_instance", "jobs", "pools", "selections",
 	}
-	laterKeys         = []string{"selections", "io_managers", "sandbox", "enforce", "alerts", "environment", "assets", "dagster_instance"}
+	laterKeys         = []string{"selections", "sandbox", "enforce", "alerts", "environment", "assets"}
 	locationKeys      = []string{"io_manager", "read_only", "env", "jobs", "enforce"}
 	laterLocationKeys = []string{"io_manager", "enforce"}
 	themes            = []string{"auto", "light", "dark", "mono"}
+	storers           = []string{"replace", "both", "own"}
+	instances         = []string{"none", "read", "report"}
 	variableName      = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
@@ -76,6 +82,8 @@ func defaultSettings() Settings {
 		AutoRun: AutoRun{Budget: 10 * time.Second},
 		Confirm: Confirm{Steps: 20, Time: time.Minute},
 		Keep:    Keep{Versions: 5, Size: 20 << 30, RunsFor: 30 * 24 * time.Hour},
+
+		DagsterInstance: "read",
 	}
 }
 
@@ -119,6 +127,29 @@ func (w *Workspace) readSettings(p *parser, content []byte, exists bool) {
 	}
 	s.Jobs, s.Shared, s.ReadOnly = top.count("jobs", 1, 0), top.boolean("shared"), top.boolean("read_only")
 	s.Selections = top.texts("selections")
+	managers := top.texts("io_managers")
+	for _, name := range sortedKeys(managers) {
+		if p.oneOf(managers[name], "io_managers: "+name, storers) {
+			if s.IOManagers == nil {
+				s.IOManagers = map[string]string{}
+			}
+			s.IOManagers[name] = managers[name].Value
+		}
+	}
+	if instance := top.text("dagster_instance"); instance.Value != "" && p.oneOf(instance, "dagster_instance", instances) {
+		s.DagsterInstance = instance.Value
+		if instance.Value == "report" {
+			s.DagsterInstance = "read"
+			w.Notices = append(w.Notices, diag.New("workspace", "dagster_instance: report is %s", notYet).At(instance.Pos).
+				WithHint("the instance is read, and nothing is reported to it"))
+		}
+	}
+	if m, ok := top.section("pools"); ok {
+		s.Pools = map[string]int{}
+		for _, name := range m.names {
+			s.Pools[name] = m.count(name, 1, 0)
+		}
+	}
 	s.Owners = top.texts("owners")
 	for _, key := range sortedKeys(s.Owners) {
 		if !w.known(p, s.Owners[key].Value, s.Owners[key].Pos) {
@@ -178,6 +209,15 @@ func (w *Workspace) readLocationSettings(p *parser, all mapping, name string) {
 	}
 	i := slices.IndexFunc(w.Locations, func(l Location) bool { return l.Name == name })
 	w.Locations[i].Env, w.Locations[i].Jobs, w.Locations[i].ReadOnly = env, jobs, readOnly
+}
+
+// oneOf checks that a text is one of a few words.
+func (p *parser) oneOf(text Text, what string, words []string) bool {
+	if slices.Contains(words, text.Value) {
+		return true
+	}
+	p.fail(text.Pos, allowedHint(text.Value, words), "%s cannot be %s", what, quote(text.Value))
+	return false
 }
 
 // section returns a field that is a mapping. A key without a value is an empty section.
