@@ -185,11 +185,20 @@ func lookActions() []*Action {
 			}
 			return ""
 		}, Run: (*Model).openData},
-		{ID: "copy", Keys: []string{"y"}, Title: "copy the cell", Rank: 30, Short: "copy", Where: "preview", Run: (*Model).copy},
+		{ID: "copy", Keys: []string{"y"}, Title: "copy the cell, or what is selected with tabs between", Rank: 30, Short: "copy", Where: "preview", Run: (*Model).copy},
 		{ID: "copy-key", Keys: []string{"y"}, Title: "copy the asset key", Where: "list", Rank: 67, Enabled: needsCursor, Run: (*Model).copy},
 		{ID: "copy-text", Keys: []string{"y"}, Title: "copy the line or place", Where: "text", Rank: 68, Enabled: needsCursor, Run: (*Model).copy},
-		{ID: "copy-row", Keys: []string{"Y"}, Title: "copy the row, its cells joined by tabs", Where: "preview", Rank: 31, Run: (*Model).copyRow},
-		{ID: "goto-row", Keys: []string{"ctrl+g"}, Title: "go to a row by its number", Where: "preview", Short: "go to row", Rank: 32, Run: (*Model).gotoRow},
+		{ID: "copy-row", Keys: []string{"Y"}, Title: "copy the row, its cells joined by tabs", Where: "preview", Run: (*Model).copyRow},
+		{ID: "copy-name", Keys: []string{"C"}, Title: "copy the name of the column", Where: "preview", Run: (*Model).copyName},
+		{ID: "copy-json", Keys: []string{"J"}, Title: "copy the row, or what is selected, as JSON", Where: "preview", Run: (*Model).copyJSON},
+		{ID: "cell", Keys: []string{"enter"}, Title: "open the cell in full", Short: "open", Where: "preview", Rank: 29, Run: (*Model).openCell},
+		{ID: "select", Keys: []string{"space"}, Title: "select cells from here to where the cursor goes", Where: "preview", Run: func(m *Model) tea.Cmd { m.rows.grid.Select(false); return nil }},
+		{ID: "select-rows", Keys: []string{"V"}, Title: "select whole rows from here to where the cursor goes", Where: "preview", Run: func(m *Model) tea.Cmd { m.rows.grid.Select(true); return nil }},
+		{ID: "stats", Keys: []string{"s"}, Title: "statistics of the column: nulls, distinct values, least and greatest", Short: "stats", Where: "preview", Rank: 31, Run: (*Model).openStats},
+		{ID: "sort", Keys: []string{"O"}, Title: "sort by the column: up, down, as the table has it", Short: "sort", Where: "preview", Rank: 32, Run: (*Model).sortColumn},
+		{ID: "first-column", Keys: []string{"0", "^"}, Title: "to the first column", Where: "preview", Run: func(m *Model) tea.Cmd { m.rows.grid.Move(0, -1<<30); return nil }},
+		{ID: "last-column", Keys: []string{"$"}, Title: "to the last column", Where: "preview", Run: func(m *Model) tea.Cmd { m.rows.grid.Move(0, 1<<30); return nil }},
+		{ID: "goto-row", Keys: []string{"ctrl+g"}, Title: "go to a row by its number", Where: "preview", Short: "go to row", Rank: 34, Run: (*Model).gotoRow},
 		{ID: "follow", Keys: []string{"F"}, Title: "follow the end of the log, or stand still", Where: "logs", Short: "follow", Rank: 33, Run: func(m *Model) tea.Cmd {
 			m.logs.view.SetFollow(!m.logs.view.Following())
 			return nil
@@ -393,8 +402,16 @@ func (m *Model) hints() []*Action {
 		}
 		out = append(out, a)
 	}
-	slices.SortStableFunc(out, func(a, b *Action) int { return a.Rank - b.Rank })
+	slices.SortStableFunc(out, func(a, b *Action) int { return a.place() - b.place() })
 	return out
+}
+
+// place is where an action stands in the footer: what is for the part that has the focus comes before what works everywhere.
+func (a *Action) place() int {
+	if a.Where != "" && a.Where != "list" && a.Rank > 10 {
+		return a.Rank - 20
+	}
+	return a.Rank
 }
 
 func actionByID(id string) *Action {

@@ -174,6 +174,27 @@ func wrap(text string, w int) []string {
 	return out
 }
 
+// fold breaks one line at any cell into lines of at most w cells; spaces stay.
+func fold(text string, w int) []string {
+	if w < 1 {
+		return nil
+	}
+	var out []string
+	from, n := 0, 0
+	for at := 0; at < len(text); {
+		size, width := 1, 1
+		if text[at] >= 0x80 || at+1 < len(text) && text[at+1] >= 0x80 { // else nothing can join it
+			g, gw := ansi.FirstGraphemeCluster(text[at:], ansi.GraphemeWidth)
+			size, width = max(1, len(g)), gw
+		}
+		if n+width > w && n > 0 {
+			out, from, n = append(out, text[from:at]), at, 0
+		}
+		at, n = at+size, n+width
+	}
+	return append(out, text[from:])
+}
+
 // lay puts a box of lines, all bw cells wide, over the lines at x, y. All lines keep their width w.
 func lay(base, box []string, x, y, bw, w int) {
 	for i, row := range box {

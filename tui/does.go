@@ -293,6 +293,11 @@ func (m *Model) hiddenHere() bool {
 
 func (m *Model) back() tea.Cmd {
 	switch {
+	case m.where() == "preview" && m.rows.sort.busy:
+		cmd := m.unsort()
+		m.note.text = ""
+		return cmd
+	case m.where() == "preview" && m.rows.grid.Unselect():
 	case m.zoom:
 		m.zoom = false
 	case m.focus == PaneRun && m.snap.Run != nil && !m.snap.Run.Active():
@@ -382,7 +387,7 @@ func (m *Model) copy() tea.Cmd {
 	text := clean(key.String())
 	switch m.where() {
 	case "preview":
-		text, ok = m.rows.grid.Cell()
+		return m.copyCells(asTSV)
 	case "logs":
 		text, ok = m.logs.view.Current()
 	case "code":
@@ -397,18 +402,6 @@ func (m *Model) copy() tea.Cmd {
 		}
 	}
 	return m.copied(text, ok)
-}
-
-func (m *Model) copyRow() tea.Cmd {
-	text, ok := m.rows.grid.Row()
-	return m.copied(text, ok)
-}
-
-func (m *Model) copied(text string, ok bool) tea.Cmd {
-	if !ok {
-		return m.say(calm, "there is nothing to copy")
-	}
-	return tea.Batch(m.write(m.caps.Copy(text)), m.say(calm, "copied "+clip(text, 60, m.th.G.Ellipsis)))
 }
 
 func (m *Model) toggleMouse() tea.Cmd {

@@ -95,6 +95,24 @@ func (f *fake) Preview(_ context.Context, r engine.PageRequest) (page.Page, erro
 		}
 		p.Rows = append(p.Rows, row)
 	}
+	if r.Columns != nil {
+		all := p.Columns
+		p.Columns = nil
+		for i := range p.Rows {
+			row := p.Rows[i]
+			p.Rows[i] = nil
+			for c := range all {
+				if slices.Contains(r.Columns, all[c].Name) {
+					p.Rows[i] = append(p.Rows[i], row[c])
+				}
+			}
+		}
+		for _, c := range all {
+			if slices.Contains(r.Columns, c.Name) {
+				p.Columns = append(p.Columns, c)
+			}
+		}
+	}
 	return p, nil
 }
 

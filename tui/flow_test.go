@@ -258,8 +258,8 @@ func TestPreview(t *testing.T) {
 		t.Error("an escape sequence of the data reached the terminal")
 	}
 	cell, ok := m.rows.grid.Cell()
-	if !ok || cell == "" {
-		t.Errorf("no cell under the cursor: %q %v", cell, ok)
+	if !ok || cell.Value == "" {
+		t.Errorf("no cell under the cursor: %v %v", cell, ok)
 	}
 	requests := len(f.pages)
 	d.Press("j", "k", "j")

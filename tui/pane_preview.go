@@ -25,7 +25,25 @@ type previewPane struct {
 	cancel  context.CancelFunc
 	err     string
 	at      time.Time          // of the newest change of the asset
+	total   int64              // rows of the table, while the grid holds the first of an order
 	shown   map[graph.Key]bool // hidden ones that the user asked for
+	sort    sorting
+}
+
+// sorting is the order that the rows are shown in, or will be.
+type sorting struct {
+	column     string // name, "" for the order of the table
+	place      int    // of the column
+	descending bool
+	busy       bool // the rows at hand are in another order still
+	cancel     context.CancelFunc
+}
+
+// sortMsg brings the first rows in an order.
+type sortMsg struct {
+	asked int
+	page  page.Page
+	err   error
 }
 
 type pageMsg struct {
@@ -81,6 +99,7 @@ func (m *Model) loadPreview(key graph.Key) tea.Cmd {
 		fast := now.Sub(p.at) < settle
 		p.drop()
 		p.grid.Reset()
+		p.sort = sorting{}
 		p.key, p.version, p.err, p.at = key, version, "", now
 		if fast {
 			return m.opts.Tick(settle, loadMsg{key})
@@ -89,6 +108,12 @@ func (m *Model) loadPreview(key graph.Key) tea.Cmd {
 		p.drop()
 		p.version, p.err = version, ""
 		p.grid.Expire()
+		if p.sort.column != "" && m.noRows(key) == "" {
+			return m.readSorted()
+		}
+	}
+	if p.sort.column != "" { // all rows of an order come at once
+		return nil
 	}
 	if m.noRows(key) != "" || p.err != "" {
 		return nil
@@ -107,7 +132,7 @@ func (m *Model) loadPreview(key graph.Key) tea.Cmd {
 	asked, front := p.asked, m.front
 	return func() tea.Msg {
 		defer cancel()
-		got, err := front.Preview(ctx, engine.PageRequest{Asset: key, Offset: offset, Limit: limit})
+		got, err := front.Preview(ctx, engine.PageRequest{Asset: key, Offset: offset, Limit: limit, MaxCellBytes: cellBytes})
 		return pageMsg{asked, got, err}
 	}
 }
@@ -117,8 +142,80 @@ func (p *previewPane) drop() {
 	if p.cancel != nil {
 		p.cancel()
 	}
+	if p.sort.cancel != nil {
+		p.sort.cancel()
+	}
 	p.cancel, p.busy = nil, false
+	p.sort.cancel, p.sort.busy = nil, false
 	p.grid.Failed()
+}
+
+// sortColumn shows the rows in the order of the column under the cursor: upwards, downwards, then as the table has them.
+func (m *Model) sortColumn() tea.Cmd {
+	p := &m.rows
+	got, ok := p.grid.Page()
+	if key, _ := m.list.key(); !ok || len(got.Columns) == 0 || m.noRows(key) != "" {
+		return m.say(calm, "there is no column")
+	}
+	_, place := p.grid.Cursor()
+	name := got.Columns[place].Name
+	switch s := &p.sort; {
+	case s.column != name:
+		p.drop()
+		p.sort = sorting{column: name, place: place}
+	case !s.descending:
+		p.drop()
+		p.sort.descending = true
+	default:
+		return m.unsort()
+	}
+	return m.readSorted()
+}
+
+// unsort shows the rows as the table has them, and ends what reads them in another order.
+func (m *Model) unsort() tea.Cmd {
+	p := &m.rows
+	p.drop()
+	p.sort = sorting{}
+	if column, _ := p.grid.Sorted(); column >= 0 {
+		p.grid.SetSorted(-1, false)
+		p.grid.Unselect()
+		p.grid.Expire()
+	}
+	return nil
+}
+
+func (m *Model) readSorted() tea.Cmd {
+	p := &m.rows
+	ctx, cancel := context.WithCancel(m.ctx)
+	p.asked++
+	p.sort.busy, p.sort.cancel = true, cancel
+	asked, front := p.asked, m.front
+	request := engine.SortRequest{Asset: p.key, Column: p.sort.column, Descending: p.sort.descending, Limit: engine.MaxSorted, MaxCellBytes: cellBytes / 4}
+	return func() tea.Msg {
+		defer cancel()
+		got, err := front.Sorted(ctx, request)
+		return sortMsg{asked, got, err}
+	}
+}
+
+func (m *Model) gotSorted(msg sortMsg) tea.Cmd {
+	p := &m.rows
+	if msg.asked != p.asked || !p.sort.busy {
+		return nil
+	}
+	p.sort.busy, p.sort.cancel = false, nil
+	if msg.err != nil {
+		cmd := m.unsort()
+		return tea.Batch(cmd, m.say(bad, clean(msg.err.Error())))
+	}
+	p.total = msg.page.RowsTotal
+	msg.page.RowsTotal = int64(len(msg.page.Rows)) // the grid holds all that there is of the order
+	p.grid.SetPage(msg.page)
+	p.grid.Unselect()
+	p.grid.SetSorted(p.sort.place, p.sort.descending)
+	p.grid.Goto(0)
+	return nil
 }
 
 func (m *Model) gotPage(msg pageMsg) {
@@ -172,6 +269,15 @@ func (m *Model) previewFoot() string {
 	}
 	first, last, left, right := m.rows.grid.Window()
 	foot := fmt.Sprintf("rows %s–%s of %s", grouped(min(first+1, last)), grouped(last), grouped(p.RowsTotal))
+	if column, _ := m.rows.grid.Sorted(); column >= 0 {
+		foot = fmt.Sprintf("%s–%s of the first %s by %s, %s in all", grouped(min(first+1, last)), grouped(last), grouped(p.RowsTotal), clean(p.Columns[column].Name), plural64(m.rows.total, "row"))
+	}
+	switch selected := m.selected(); {
+	case m.rows.sort.busy:
+		foot = "reading the whole column to sort by " + clean(m.rows.sort.column) + m.th.G.Ellipsis + "   esc cancels   " + foot
+	case selected != "":
+		foot = selected + "   " + foot
+	}
 	if right-left < len(p.Columns) {
 		foot += fmt.Sprintf("   cols %d–%d of %d", left+1, right, max(p.ColumnsTotal, len(p.Columns)))
 	} else {

@@ -158,6 +158,7 @@ type Model struct {
 	because whyPane
 	code    codePane
 	rows    previewPane
+	cells   int // number of the newest request for a cell or for statistics
 	logs    logPane
 	past    historyPane
 	run     runPane

@@ -37,7 +37,7 @@ type Glyphs struct {
 	Full, Rest                                                      string
 	Partial                                                         []string // eighths of a cell of the gauge, from one to seven
 	TopLeft, TopRight, BottomLeft, BottomRight, H, V, LeftT, RightT string
-	Rule, Left, Right, Up, Down, Arrow, Dot                         string
+	Rule, Left, Right, Up, Down, Arrow, Dot, Return                 string
 	ASCII                                                           bool
 }
 
@@ -53,7 +53,7 @@ var unicodeGlyphs = Glyphs{
 	TopLeft: lipgloss.RoundedBorder().TopLeft, TopRight: lipgloss.RoundedBorder().TopRight,
 	BottomLeft: lipgloss.RoundedBorder().BottomLeft, BottomRight: lipgloss.RoundedBorder().BottomRight,
 	H: lipgloss.RoundedBorder().Top, V: lipgloss.RoundedBorder().Left, LeftT: "├", RightT: "┤",
-	Rule: "│", Left: "‹", Right: "›", Up: "↑", Down: "↓", Arrow: "→", Dot: "·",
+	Rule: "│", Left: "‹", Right: "›", Up: "↑", Down: "↓", Arrow: "→", Dot: "·", Return: "↵",
 }
 
 var asciiGlyphs = Glyphs{
@@ -65,7 +65,7 @@ var asciiGlyphs = Glyphs{
 	Spinner: []string{"|", "/", "-", "\\"},
 	Cursor:  ">", Mark: "#", Ellipsis: "~", Null: "NULL", Full: "#", Rest: ".",
 	TopLeft: "+", TopRight: "+", BottomLeft: "+", BottomRight: "+", H: "-", V: "|", LeftT: "+", RightT: "+",
-	Rule: "|", Left: "<", Right: ">", Up: "^", Down: "v", Arrow: "->", Dot: ".", ASCII: true,
+	Rule: "|", Left: "<", Right: ">", Up: "^", Down: "v", Arrow: "->", Dot: ".", Return: "$", ASCII: true,
 }
 
 // newTheme builds a theme. Without colour, bold, faint and reverse remain.
@@ -101,7 +101,8 @@ func newTheme(dark, color, ascii bool) *Theme {
 	}
 	th.grid = grid.Look{
 		Header: string(th.Bold), Type: string(th.Dim), Null: string(th.Dim), Dim: string(th.Dim), Cursor: string(th.Select), Row: string(th.Bold),
-		Reset: reset, Rule: th.G.Rule, Ellipsis: th.G.Ellipsis, NullSign: th.G.Null, Left: th.G.Left, Right: th.G.Right,
+		Selected: string(th.Select), Other: string(th.Info), Reset: reset, Rule: th.G.Rule, Ellipsis: th.G.Ellipsis, NullSign: th.G.Null, Left: th.G.Left, Right: th.G.Right,
+		Return: th.G.Return, Up: th.G.Up, Down: th.G.Down,
 	}
 	th.log = logview.Look{
 		Dim: string(th.Dim), Warning: string(th.Warn), Error: string(th.Bad), Match: "\x1b[7m", Reset: reset, Ellipsis: th.G.Ellipsis, Down: th.G.Down,

@@ -62,6 +62,18 @@ func (m *Model) Update(msg tea.Msg) (next tea.Model, cmd tea.Cmd) {
 	case pageMsg:
 		m.gotPage(msg)
 		m.dirty = true
+	case sortMsg:
+		cmd = m.gotSorted(msg)
+		m.dirty = true
+	case cellMsg:
+		m.gotCell(msg)
+		m.dirty = true
+	case statsMsg:
+		m.gotStats(msg)
+		m.dirty = true
+	case copyMsg:
+		cmd = m.copyNow(msg)
+		m.dirty = true
 	case logMsg:
 		m.gotLog(msg)
 		m.dirty = m.dirty || len(msg.lines) > 0 || msg.stands || msg.err != nil || m.logs.done

@@ -114,6 +114,14 @@ func plural(n int, one string) string {
 	return strconv.Itoa(n) + " " + one + "s"
 }
 
+// plural64 is plural with separators.
+func plural64(n int64, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return grouped(n) + " " + one + "s"
+}
+
 // cutLines splits clean text into lines without an empty one at the end.
 func cutLines(s string) []string { return strings.Split(strings.TrimRight(s, "\n"), "\n") }
 

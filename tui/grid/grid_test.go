@@ -11,7 +11,7 @@ import (
 	"github.com/assetdev/assetdev/iomanager/page"
 )
 
-var plain = &Look{Rule: "│", Ellipsis: "…", NullSign: "∅", Left: "‹", Right: "›"}
+var plain = &Look{Rule: "│", Ellipsis: "…", NullSign: "∅", Left: "‹", Right: "›", Return: "↵", Up: "↑", Down: "↓"}
 
 func clean(s string) string { return strings.Map(func(r rune) rune { return max(r, ' ') }, s) }
 
@@ -57,11 +57,124 @@ func TestPicture(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	g.Move(1, 2)
-	if cell, ok := g.Cell(); !ok || cell != "12" {
-		t.Errorf("cell %q %v, want 12", cell, ok)
+	if cell, ok := g.Cell(); !ok || cell.Value != "12" {
+		t.Errorf("cell %v %v, want 12", cell, ok)
 	}
-	if row, ok := g.Row(); !ok || row != "10\t\t12" {
-		t.Errorf("row %q %v", row, ok)
+}
+
+// TestValuesAreToldApart: what differs in the file differs on the screen, without colour.
+func TestValuesAreToldApart(t *testing.T) {
+	g := &Grid{Clean: clean}
+	g.Reset()
+	long := strings.Repeat("long ", 300)
+	cells := []page.Cell{
+		{Kind: page.Null},
+		{},
+		{Value: "∅"},
+		{Value: `""`},
+		{Value: " a"},
+		{Value: "a"},
+		{Value: "a\nb"},
+		{Value: "a\r\nb\n"},
+		{Kind: page.Binary, Value: "AAEC/w=="},
+		{Kind: page.Nested, Value: `{"a":[1]}`},
+		{Value: "lo", Cut: true},
+		{Value: long},
+		{Kind: page.Boolean, Value: "true"},
+	}
+	want := []string{"∅", `""`, `"∅"`, `""""`, `" a"`, "a", "a↵b", `"a↵b↵"`, "0x000102ff", `{"a":[1]}`, "lo…", "long long long long long long long long…", "true"}
+	p := page.Page{RowsTotal: int64(len(cells)), ColumnsTotal: 1, Columns: []page.Column{{Name: "c", Type: "utf8"}}}
+	for _, c := range cells {
+		p.Rows = append(p.Rows, []page.Cell{c})
+	}
+	g.SetPage(p)
+	for i, l := range g.Lines(60, len(cells)+2, plain, false)[2:] {
+		if _, got, _ := strings.Cut(l, "│ "); strings.TrimRight(got, " ") != want[i] {
+			t.Errorf("%+v: got %q, want %q", cells[i], strings.TrimRight(got, " "), want[i])
+		}
+	}
+}
+
+// TestWidthsGrow: a column is as wide as what was on the screen of it, and never gets narrower under the reader.
+func TestWidthsGrow(t *testing.T) {
+	g := &Grid{Clean: clean}
+	g.Reset()
+	p := table(2, 0, 100, 100)
+	p.Columns[1].Name = "x"
+	p.Rows[50][0].Value = "123456789012"
+	g.SetPage(p)
+	at := func() int {
+		return strings.Index(strings.ReplaceAll(g.Lines(60, 12, plain, false)[0], "│", "|"), "x")
+	}
+	narrow := at()
+	g.Goto(50)
+	wide := at()
+	if wide <= narrow {
+		t.Errorf("x at %d, was at %d: the column did not widen for what came on the screen", wide, narrow)
+	}
+	g.Goto(0)
+	if got := at(); got != wide {
+		t.Errorf("x at %d, was at %d: the column got narrower", got, wide)
+	}
+}
+
+func TestSelection(t *testing.T) {
+	g := &Grid{Clean: clean}
+	g.Reset()
+	p := table(4, 0, 20, 20)
+	p.Columns[1].Name = "na\tme"
+	p.Rows[3][1] = page.Cell{Value: "a\tb\u202e\n"}
+	p.Rows[3][2] = page.Cell{Kind: page.Null}
+	g.Clean = func(s string) string {
+		return strings.NewReplacer("\t", `\t`, "\n", `\n`, "\u202e", `\u202e`).Replace(s)
+	}
+	g.SetPage(p)
+	g.Goto(3)
+	g.Move(0, 2)
+	g.Select(false)
+	g.Move(-1, -1)
+	first, last, left, right, some := g.Selection()
+	if !some || first != 2 || last != 4 || left != 1 || right != 3 {
+		t.Fatalf("selected [%d,%d) × [%d,%d), %v", first, last, left, right, some)
+	}
+	rows, ok := g.Rows(first, last)
+	if !ok {
+		t.Fatal("the rows are not at hand")
+	}
+	for i := range rows {
+		rows[i] = rows[i][left:right]
+	}
+	if got, want := g.TSV(rows), "21\t22\n"+`a\tb\u202e\n`+"\t"; got != want {
+		t.Errorf("TSV %q, want %q", got, want)
+	}
+	if got, want := g.JSON(p.Columns[left:right], rows), "[\n"+`  {"na\tme": "21", "c2": "22"},`+"\n"+`  {"na\tme": "a\tb\u202e\n", "c2": null}`+"\n]"; got != want {
+		t.Errorf("JSON %s, want %s", got, want)
+	}
+	g.Select(true)
+	if _, _, left, right, _ := g.Selection(); left != 0 || right != 4 {
+		t.Errorf("whole rows: columns [%d,%d)", left, right)
+	}
+	if g.Select(true); g.Unselect() {
+		t.Error("it is still selecting")
+	}
+	if _, ok := g.Rows(0, 21); ok {
+		t.Error("rows behind the end are at hand")
+	}
+}
+
+func TestSorted(t *testing.T) {
+	g := &Grid{Clean: clean}
+	g.Reset()
+	p := table(2, 0, 3, 3)
+	p.Order = []int64{700, 3, 12}
+	g.SetPage(p)
+	g.SetSorted(0, true)
+	lines := g.Lines(40, 5, plain, false)
+	if !strings.Contains(lines[0], "c0 ↓") || !strings.HasPrefix(lines[2], "701 ") || !strings.HasPrefix(lines[3], "  4 ") {
+		t.Errorf("got\n%s", strings.Join(lines, "\n"))
+	}
+	if g.Number(2) != 12 || g.Number(3) != 3 {
+		t.Errorf("row 2 has number %d", g.Number(2))
 	}
 }
 
@@ -110,6 +223,9 @@ func TestNeed(t *testing.T) {
 			row, column := g.Cursor()
 			if row < 0 || column < 0 || row > 0 && row >= total {
 				t.Fatalf("cursor at %d %d of %d", row, column, total)
+			}
+			if rapid.IntRange(0, 3).Draw(t, "select") == 0 {
+				g.Select(rapid.Bool().Draw(t, "whole"))
 			}
 			g.Move(rapid.Int64Range(-3000, 3000).Draw(t, "rows"), rapid.IntRange(-9, 9).Draw(t, "cols"))
 		}
