@@ -1,0 +1,357 @@
+package layout
+
+import "slices"
+
+// finish turns columns and units into cells: it stacks the lanes, drops what has become stubs, and routes the nets of each gap.
+func (b *builder) finish() *Placed {
+	in := b.in
+	p := &Placed{o: b.o, lanes: slices.Clone(in.Lanes), nodes: slices.Clone(in.Nodes), out: b.out, to: b.to, in: b.in_, edges: b.edges, stub: b.stub}
+	for i := range p.nodes {
+		p.nodes[i].Lane = b.laneOf(int32(i))
+	}
+	if len(p.lanes) == 0 {
+		p.lanes = []string{""}
+	}
+	p.start, p.units = make([]int32, len(p.lanes)), make([]int32, len(p.lanes))
+	used := make([]bool, len(p.lanes))
+	for i := range p.nodes {
+		used[p.nodes[i].Lane] = true
+	}
+	at := int32(0)
+	for r, l := range b.lanes {
+		if !used[l] {
+			continue
+		}
+		p.start[l], p.units[l] = at+1, b.size[r]
+		p.bands = append(p.bands, Band{Lane: int(l), Title: p.lanes[l], Y: 2 * int(at), H: 2 * int(b.size[r]+1)})
+		at += b.size[r] + 1
+	}
+	p.h = 2 * int(at)
+	unit := b.unit
+	for v := range unit {
+		unit[v] += p.start[b.lanes[b.lane[v]]]
+	}
+	p.layer, p.unit, p.trunk, p.source = b.layer, unit, b.trunk, b.source
+	p.columns(b.count)
+	p.limitRows()
+	for {
+		p.link()
+		if !p.route() {
+			break
+		}
+	}
+	p.measure()
+	return p
+}
+
+// columns finds how wide the columns are.
+func (p *Placed) columns(count int) {
+	p.width = make([]int32, count)
+	for i := range p.nodes {
+		l := p.layer[i]
+		p.width[l] = max(p.width[l], min(max(p.nodes[i].Width, 1), int32(p.o.MaxWidth))+1)
+	}
+	if count > 0 {
+		for _, title := range p.lanes {
+			p.width[0] = max(p.width[0], min(int32(len([]rune(title)))+4, int32(p.o.MaxWidth)))
+		}
+	}
+}
+
+// limitRows makes stubs of edges that bridge too many rows.
+func (p *Placed) limitRows() {
+	if p.o.MaxRows < 0 {
+		return
+	}
+	limit := int32(p.o.MaxRows+1) / 2
+	far := func(u, v int32) bool { return p.unit[u]-p.unit[v] > limit || p.unit[v]-p.unit[u] > limit }
+	for s := range int32(len(p.nodes)) {
+		for e := p.out[s]; e < p.out[s+1]; e++ {
+			t := p.to[e]
+			if !p.stub[e] && (far(s, t) || far(p.from(s, t), t)) {
+				p.stub[e] = true
+			}
+		}
+	}
+}
+
+// link drops trunks that lead nowhere any more, sorts the columns and makes the arcs.
+func (p *Placed) link() {
+	n := int32(len(p.nodes))
+	next := n
+	for s := range n {
+		span := int32(1)
+		for e := p.out[s]; e < p.out[s+1]; e++ {
+			if !p.stub[e] {
+				span = max(span, p.layer[p.to[e]]-p.layer[s])
+			}
+		}
+		first := p.trunk[s]
+		p.trunk[s] = next
+		for k := range span - 1 {
+			p.layer[next], p.unit[next], p.source[next-n] = p.layer[first+k], p.unit[first+k], s
+			next++
+		}
+	}
+	p.trunk[n] = next
+	p.layer, p.unit, p.source = p.layer[:next], p.unit[:next], p.source[:next-n]
+	p.sortColumns()
+	total := int(next)
+	p.arc, p.back = make([]int32, total+1), make([]int32, total+1)
+	p.crosses = make([]bool, total)
+	p.eachArc(func(u, v int32) { p.arc[u+1]++; p.back[v+1]++ })
+	for v := range total {
+		p.arc[v+1] += p.arc[v]
+		p.back[v+1] += p.back[v]
+	}
+	p.arcTo, p.backFrom = make([]int32, p.arc[total]), make([]int32, p.arc[total])
+	nextArc, nextBack := slices.Clone(p.arc[:total]), slices.Clone(p.back[:total])
+	p.eachArc(func(u, v int32) {
+		p.arcTo[nextArc[u]] = v
+		nextArc[u]++
+		p.backFrom[nextBack[v]] = u
+		nextBack[v]++
+	})
+	for s := range n {
+		for e := p.out[s]; e < p.out[s+1]; e++ {
+			if t := p.to[e]; !p.stub[e] && p.nodes[s].Lane != p.nodes[t].Lane {
+				p.crosses[p.from(s, t)] = true
+			}
+		}
+		for v := p.trunk[s+1] - 1; v > p.trunk[s]; v-- {
+			p.crosses[v-1] = p.crosses[v-1] || p.crosses[v]
+		}
+		if v := p.trunk[s]; v < p.trunk[s+1] {
+			p.crosses[s] = p.crosses[s] || p.crosses[v]
+		}
+	}
+}
+
+func (p *Placed) eachArc(f func(u, v int32)) {
+	for s := range int32(len(p.nodes)) {
+		u := s
+		for v := p.trunk[s]; v < p.trunk[s+1]; v++ {
+			f(u, v)
+			u = v
+		}
+		for e := p.out[s]; e < p.out[s+1]; e++ {
+			if !p.stub[e] {
+				f(p.from(s, p.to[e]), p.to[e])
+			}
+		}
+	}
+}
+
+// sortColumns orders the vertices by column and unit, by counting.
+func (p *Placed) sortColumns() {
+	count, total := len(p.width), len(p.layer)
+	rows := p.h/2 + 1
+	byUnit := make([]int32, rows+1)
+	for _, u := range p.unit {
+		byUnit[u+1]++
+	}
+	for u := range rows {
+		byUnit[u+1] += byUnit[u]
+	}
+	sorted := make([]int32, total)
+	for v, u := range p.unit {
+		sorted[byUnit[u]] = int32(v)
+		byUnit[u]++
+	}
+	p.column = make([]int32, count+1)
+	for _, l := range p.layer {
+		p.column[l+1]++
+	}
+	for l := range count {
+		p.column[l+1] += p.column[l]
+	}
+	next := slices.Clone(p.column)
+	p.order = make([]int32, total)
+	for _, v := range sorted {
+		l := p.layer[v]
+		p.order[next[l]] = v
+		next[l]++
+	}
+}
+
+// route gives the nets of each gap their tracks. When some find none their edges become stubs, and it reports that everything
+// has to be done again.
+func (p *Placed) route() (again bool) {
+	total := len(p.layer)
+	p.track, p.escape = make([]int32, total), make([]bool, total)
+	p.top, p.bottom = make([]int32, total), make([]int32, total)
+	p.firstTrack = make([]int32, len(p.width)+1)
+	p.tracks = append(p.tracks[:0], 0)
+	p.nets = make([]int32, 0, total)
+	if p.room == nil {
+		p.room = make([]int32, len(p.width))
+	}
+	var r router
+	for l := range p.width {
+		if l+1 < len(p.width) && r.gap(p, l) {
+			again = true
+		}
+		p.firstTrack[l+1] = int32(len(p.tracks) - 1)
+	}
+	return again
+}
+
+// A router keeps space between gaps.
+type router struct {
+	keys  []uint64
+	low   []int32 // for each track the top of its last net
+	lists [][]int32
+}
+
+// gap routes one gap.
+func (r *router) gap(p *Placed, l int) (again bool) {
+	// Nets from the bottom up: what begins lower gets a track further to the left, where lines that lead down do not cross.
+	r.keys = r.keys[:0]
+	for _, u := range p.order[p.column[l]:p.column[l+1]] {
+		p.track[u] = -1
+		if p.arc[u] == p.arc[u+1] {
+			continue
+		}
+		top, bottom := p.unit[u], p.unit[u]
+		for _, v := range p.arcTo[p.arc[u]:p.arc[u+1]] {
+			top, bottom = min(top, p.unit[v]), max(bottom, p.unit[v])
+		}
+		if top == bottom {
+			continue
+		}
+		p.top[u], p.bottom[u] = top, bottom
+		r.keys = append(r.keys, uint64(^uint32(top))<<32|uint64(u))
+	}
+	slices.Sort(r.keys)
+	r.low = r.low[:0]
+	for i := range r.lists {
+		r.lists[i] = r.lists[i][:0]
+	}
+	for _, key := range r.keys {
+		u := int32(uint32(key))
+		t := 0
+		for t < len(r.low) && r.low[t] <= p.bottom[u] {
+			t++
+		}
+		if t == len(r.low) {
+			if t == p.o.Tracks {
+				p.dropNet(u)
+				again = true
+				continue
+			}
+			r.low = append(r.low, 0)
+			if t == len(r.lists) {
+				r.lists = append(r.lists, nil)
+			}
+		}
+		r.low[t] = p.top[u]
+		r.lists[t] = append(r.lists[t], u)
+		p.track[u] = int32(t)
+	}
+	for t := range r.low {
+		slices.Reverse(r.lists[t])
+		p.nets = append(p.nets, r.lists[t]...)
+		p.tracks = append(p.tracks, int32(len(p.nets)))
+	}
+	if used := int32(len(r.low)); used > 0 {
+		p.room[l] = max(p.room[l], min(used+1, int32(p.o.Tracks)))
+	}
+	p.room[l] = max(p.room[l], 1)
+	r.escapes(p, l)
+	return again
+}
+
+// escapes decides for each vertex of the column behind gap l whether the lines of other nets reach it by its spare row, and
+// turns the units of tops and bottoms into rows.
+func (r *router) escapes(p *Placed, l int) {
+	i, end := p.column[l], p.column[l+1]
+	for _, v := range p.order[p.column[l+1]:p.column[l+2]] {
+		for i < end && p.unit[p.order[i]] < p.unit[v] {
+			i++
+		}
+		if i == end || p.unit[p.order[i]] != p.unit[v] {
+			continue
+		}
+		own := p.order[i] // its line runs in the row of v
+		if p.arc[own] == p.arc[own+1] || p.track[own] < 0 {
+			continue
+		}
+		first, mine := int32(1<<30), false
+		for _, u := range p.backFrom[p.back[v]:p.back[v+1]] {
+			if u == own {
+				mine = true
+			} else if p.track[u] >= 0 {
+				first = min(first, p.track[u])
+			}
+		}
+		if first == 1<<30 {
+			continue
+		}
+		x := p.track[own]
+		if mine {
+			p.escape[v] = first < x
+			continue
+		}
+		// Between the end of one line and the beginning of the other there has to be a blank.
+		blank := false
+		for t := x + 1; t < first && !blank; t++ {
+			blank = !r.covers(p, t, p.unit[v])
+		}
+		p.escape[v] = !blank
+	}
+	for t := range r.low {
+		for _, u := range r.lists[t] {
+			top := int32(p.row(u))
+			bottom := top
+			for _, v := range p.arcTo[p.arc[u]:p.arc[u+1]] {
+				y := int32(p.entry(u, v))
+				top, bottom = min(top, y), max(bottom, y)
+			}
+			p.top[u], p.bottom[u] = top, bottom
+		}
+	}
+}
+
+// covers reports whether a net of track t passes the unit; tops and bottoms are still units.
+func (r *router) covers(p *Placed, t, unit int32) bool {
+	list := r.lists[t]
+	low, high := 0, len(list)
+	for low < high {
+		if m := (low + high) / 2; p.bottom[list[m]] < unit {
+			low = m + 1
+		} else {
+			high = m
+		}
+	}
+	return low < len(list) && p.top[list[low]] <= unit
+}
+
+// dropNet makes stubs of the edges of a net that do not run straight on.
+func (p *Placed) dropNet(u int32) {
+	s := p.origin(u)
+	l := p.layer[u] + 1
+	for e := p.out[s]; e < p.out[s+1]; e++ {
+		t := p.to[e]
+		if p.stub[e] || p.layer[t] < l {
+			continue
+		}
+		if p.unit[p.vertexOf(s, t, l)] != p.unit[u] {
+			p.stub[e] = true
+		}
+	}
+}
+
+// measure finds where the columns begin.
+func (p *Placed) measure() {
+	p.x = make([]int32, len(p.width))
+	at := int32(0)
+	for l := range p.x {
+		p.x[l] = at
+		at += p.width[l]
+		if l+1 < len(p.x) {
+			at += p.room[l] + 3
+		}
+	}
+	p.w = int(at)
+	p.crossings = make([]int32, len(p.width))
+}
