@@ -30,8 +30,9 @@ func (l *Loader) openLocation(entry workspace.Location, grant trust.Grant) (open
 	switch entry.Kind {
 	case workspace.GoPackage:
 		return l.openGo(entry, grant)
-	case workspace.PythonPackage, workspace.PythonModule, workspace.PythonFile, workspace.AutoloadDefsModule, workspace.SQL, workspace.Command,
-		workspace.GRPCServer, workspace.PythonEnvironment:
+	case workspace.PythonPackage, workspace.PythonModule, workspace.PythonFile, workspace.AutoloadDefsModule:
+		return l.openPython(entry, grant)
+	case workspace.SQL, workspace.Command, workspace.GRPCServer, workspace.PythonEnvironment:
 	}
 	return nil, diag.New("location", "code locations of kind %s cannot be loaded", entry.Kind).At(entry.Pos)
 }

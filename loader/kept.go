@@ -27,6 +27,7 @@ type keptLocation struct {
 	Settings    string // of the workspace, under which it was asked
 	Jobs        []wire.Job
 	About       About
+	Reads       []string // absolute paths that were read for the definitions and are no code
 	TookMS      int64
 }
 
@@ -35,7 +36,7 @@ func (k keptLocation) entry() string { return k.Versions[""].Code.Version }
 
 // keptLine begins the file of the stored graph. What follows changes with the types that are written; then the number does. A file
 // with another line is as good as none.
-const keptLine = "assetdev graph 4\n"
+const keptLine = "assetdev graph 5\n"
 
 func (l *Loader) keptFile() string { return filepath.Join(l.opts.StateDir, "graph") }
 
@@ -144,6 +145,7 @@ func (w *keptWriter) location(k keptLocation) {
 		w.Texts(texts)
 	}
 	w.Text(k.About.Framework)
+	w.Texts(k.Reads)
 	w.Number(int64(len(k.Assets)))
 	for i := range k.Assets {
 		w.asset(&k.Assets[i])
@@ -195,6 +197,7 @@ func (r *keptReader) location() keptLocation {
 		}
 	}
 	k.About = About{Notices: r.Texts(), Schedules: r.Texts(), Sensors: r.Texts(), Resources: r.Texts(), Framework: r.Text()}
+	k.Reads = r.Texts()
 	k.Assets = make([]wire.Asset, r.Count())
 	for i := range k.Assets {
 		if !r.Bad {

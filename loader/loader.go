@@ -33,6 +33,7 @@ import (
 	"github.com/assetdev/assetdev/internal/trust"
 	"github.com/assetdev/assetdev/internal/wire"
 	"github.com/assetdev/assetdev/loader/location"
+	"github.com/assetdev/assetdev/loader/location/python"
 	"github.com/assetdev/assetdev/loader/workspace"
 )
 
@@ -74,7 +75,8 @@ type Loader struct {
 	names []string
 	units map[string]*unit
 
-	saving sync.Mutex
+	saving  sync.Mutex
+	servers func() *python.Servers // of all Python locations, made by the first
 }
 
 // A unit is one code location. mu guards everything below it.
@@ -106,6 +108,7 @@ type opened interface {
 // is as good as none.
 func Open(ws *workspace.Workspace, opts Options) *Loader {
 	l := &Loader{ws: ws, opts: opts, units: map[string]*unit{}}
+	l.servers = sync.OnceValue(l.openServers)
 	kept := l.readKept()
 	for _, entry := range ws.Locations {
 		u := &unit{entry: entry}
@@ -152,6 +155,9 @@ func (l *Loader) Trust(grant trust.Grant) {
 			u.grant = grant
 			if u.entry.Broken == "" {
 				u.open, u.openErr = l.openLocation(u.entry, grant)
+				if p, ok := u.open.(*python.Location); ok {
+					p.SetReads(u.kept.Reads)
+				}
 				u.look()
 			}
 		}
@@ -261,7 +267,8 @@ func (l *Loader) Refresh(ctx context.Context, name string, depth Depth) Refreshe
 		}
 		d := said.Definitions
 		kept = keptLocation{
-			Kind: string(u.entry.Kind), Assets: said.Assets, Environment: loc.Environment(), Jobs: d.Jobs, Settings: l.settings(),
+			Reads: d.Files,
+			Kind:  string(u.entry.Kind), Assets: said.Assets, Environment: loc.Environment(), Jobs: d.Jobs, Settings: l.settings(),
 			About: About{Notices: d.Notices, Schedules: d.Schedules, Sensors: d.Sensors, Resources: d.Resources, Framework: d.Framework},
 		}
 		if kept.Assets == nil {
@@ -492,5 +499,6 @@ func (l *Loader) Close() error {
 		}
 		u.mu.Unlock()
 	}
+	problems = append(problems, l.servers().Close())
 	return errors.Join(problems...)
 }

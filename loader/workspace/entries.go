@@ -32,7 +32,6 @@ type form struct {
 }
 
 const (
-	noPython = "Python code locations are not in this version yet"
 	noSQL    = "SQL code locations are not in this version yet"
 	noComm   = "command code locations are not in this version yet"
 	noServer = "grpc_server is not supported: assetdev starts code locations itself and connects to no server; use python_module or python_file"
@@ -43,19 +42,19 @@ const (
 
 var forms = map[Kind]form{
 	PythonPackage: {
-		main: "package_name", missing: noPython,
+		main: "package_name",
 		keys: []string{"package_name", "attribute", "working_directory", "location_name", "executable_path"},
 	},
 	PythonModule: {
-		main: "module_name", missing: noPython,
+		main: "module_name",
 		keys: []string{"module_name", "attribute", "working_directory", "location_name", "executable_path"},
 	},
 	PythonFile: {
-		main: "relative_path", missing: noPython,
+		main: "relative_path",
 		keys: []string{"relative_path", "attribute", "working_directory", "location_name", "executable_path"},
 	},
 	AutoloadDefsModule: {
-		main: "module_name", missing: noPython,
+		main: "module_name",
 		keys: []string{"module_name", "attribute", "working_directory", "location_name", "executable_path"},
 	},
 	GoPackage:         {main: "package_name", keys: []string{"package_name", "location_name", "working_directory"}},

@@ -1,0 +1,55 @@
+package loader
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/assetdev/assetdev/internal/trust"
+	"github.com/assetdev/assetdev/loader/location/python"
+	"github.com/assetdev/assetdev/loader/workspace"
+)
+
+// openPython opens a Dagster project.
+func (l *Loader) openPython(entry workspace.Location, grant trust.Grant) (opened, error) {
+	environ := l.opts.Environ
+	if environ == nil {
+		environ = os.Environ()
+	}
+	for name, value := range entry.Env {
+		environ = append(slices.Clone(environ), name+"="+value)
+	}
+	environ, err := withDotEnv(environ, entry.WorkingDirectory, l.ws.Dir)
+	if err != nil {
+		return nil, err
+	}
+	target := entry.Module
+	switch entry.Kind {
+	case workspace.PythonPackage:
+		target = entry.Package
+	case workspace.PythonFile:
+		target = entry.File
+	case workspace.PythonModule, workspace.AutoloadDefsModule, workspace.GoPackage, workspace.SQL, workspace.Command, workspace.GRPCServer, workspace.PythonEnvironment:
+	}
+	p, err := python.Open(python.Config{
+		Name: entry.Name, Kind: string(entry.Kind), Target: target, Attribute: entry.Attribute,
+		Dir: entry.WorkingDirectory, WorkspaceDir: l.ws.Dir, Executable: entry.ExecutablePath, Env: environ,
+		CacheDir: l.pythonCache(), Servers: l.servers(),
+		Instance: l.ws.Settings.DagsterInstance, IOManagers: l.ws.Settings.IOManagers,
+	}, grant)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (l *Loader) pythonCache() string { return filepath.Join(l.opts.CacheDir, "python") }
+
+// openServers makes what holds the fork servers. None is started.
+func (l *Loader) openServers() *python.Servers {
+	environ := l.opts.Environ
+	if environ == nil {
+		environ = os.Environ()
+	}
+	return python.NewServers(python.ServerOptions{CacheDir: l.pythonCache(), Env: environ})
+}
