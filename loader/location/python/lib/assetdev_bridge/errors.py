@@ -1,0 +1,122 @@
+"""Exceptions as people should see them: the cause itself, not Dagster's wrapping of it; the frames of the project's own code first; a place."""
+
+import os
+import re
+import traceback
+
+from . import fresh
+from .channel import cut
+
+_FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+)')
+_LONG = 60_000
+
+
+class Told(Exception):
+    """A failure whose text is written for the user, and needs no class name before it. file and line may say where."""
+
+    def __init__(self, message, file="", line=0):
+        super().__init__(message)
+        self.file, self.line = file, line
+
+
+def from_exception(error):
+    """Returns the wire's error for an exception."""
+    chain = []
+    while error is not None and error not in chain:
+        chain.append(error)
+        error = error.__cause__ if _is_wrapping(type(error).__name__, bool(error.__cause__)) else None
+    cause = chain[-1]
+    file, line = "", 0
+    own = []
+    for frame in traceback.extract_tb(cause.__traceback__):
+        if fresh.first_party(frame.filename):
+            file, line = os.path.abspath(frame.filename), frame.lineno or 0
+            own.append(frame)
+    if not own:  # a wrapping has the frames, as for what an import of the project raises
+        for outer in reversed(chain[:-1]):
+            own = [f for f in traceback.extract_tb(outer.__traceback__) if fresh.first_party(f.filename)]
+            if own:
+                file, line = os.path.abspath(own[-1].filename), own[-1].lineno or 0
+                break
+    if isinstance(cause, SyntaxError) and cause.filename:
+        file, line = os.path.abspath(cause.filename), cause.lineno or 0
+    if isinstance(cause, Told) and cause.file:
+        file, line = cause.file, cause.line
+    message = _message(cause)
+    if isinstance(cause, Told) and not own:
+        trace = ""
+    else:
+        trace = _trace("".join(traceback.format_list(own)), "".join(traceback.format_exception(type(cause), cause, cause.__traceback__)), _with_class(cause))
+    return _error(message, trace, file, line)
+
+
+def from_serialized(info):
+    """Returns the wire's error for Dagster's SerializableErrorInfo."""
+    chain = [info]
+    while _is_wrapping(info.cls_name or "", bool(info.cause)) and info.cause:
+        info = info.cause
+        chain.append(info)
+    file, line, own = "", 0, []
+    for text in info.stack:
+        m = _FRAME.match(text)
+        if m and fresh.first_party(m["file"]):
+            file, line = os.path.abspath(m["file"]), int(m["line"])
+            own.append(text)
+    message = info.message.strip()
+    name, _, rest = message.partition(": ")
+    plain = name.endswith(("Told", "StorageError"))
+    if plain:
+        message = rest
+    elif info.cls_name and name.endswith("." + info.cls_name):
+        message = info.cls_name + (": " + rest if rest else "")
+    if info.cls_name in ("SyntaxError", "IndentationError", "TabError"):
+        m = _FRAME.match(info.message)
+        lines = [t for t in info.message.strip().splitlines() if t.strip()]
+        message = lines[-1] if lines else message
+        if m:
+            file, line = os.path.abspath(m["file"]), int(m["line"])
+    if plain and not own:
+        return _error(message, "", file, line)
+    whole = "Traceback (most recent call last):\n" + "".join(info.stack) + info.message
+    cause = info.cause or info.context
+    if cause is not None:
+        whole = "".join(cause.stack) + cause.message + "\nwhich led to:\n\n" + whole
+    return _error(message, _trace("".join(own), whole, message), file, line)
+
+
+def _error(message, trace, file, line):
+    error = {"message": cut(message.strip() or "unknown error", 8000)}
+    if trace:
+        error["trace"] = trace
+    if file:
+        error["file"] = file
+    if line:
+        error["line"] = line
+    return error
+
+
+def _trace(own, whole, message):
+    if not own:
+        return cut(whole.rstrip(), _LONG)
+    return cut(own.rstrip("\n") + "\n" + message, _LONG // 2) + "\n\nthe whole traceback:\n" + cut(whole.rstrip(), _LONG)
+
+
+def _is_wrapping(name, has_cause):
+    return has_cause and name.startswith("Dagster")
+
+
+def _message(error):
+    if isinstance(error, Told):
+        return str(error)
+    if isinstance(error, SyntaxError):
+        return "%s: %s" % (type(error).__name__, error.msg)
+    return _with_class(error)
+
+
+def _with_class(error):
+    text = str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    if isinstance(error, SystemExit):
+        return "the code ended the process: sys.exit(%s)" % ("" if error.code is None else repr(error.code))
+    return type(error).__name__ + (": " + text if text else "")

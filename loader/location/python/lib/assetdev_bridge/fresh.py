@@ -1,0 +1,139 @@
+"""First-party code is always what the file says now.
+
+Python trusts a .pyc whose source has the same length and the same modification time in whole seconds: two quick saves run old code. So the
+sources below the roots of a request are compiled from their bytes, whoever imports them (also finders of editable installs, and
+importlib.util.spec_from_file_location), and no .pyc is read or written for them. Compiled code is kept by its content, in memory only.
+"""
+
+import _imp
+import hashlib
+import importlib.machinery
+import os
+import site
+import sys
+import sysconfig
+
+roots = ()  # folders of the project's own code, real paths with a separator at the end
+code_cache = {}  # (path, hash of its bytes) -> code; filled by earlier requests of a server
+compiled = {}  # what this process added
+
+_outside = None
+_known = {}
+_original_get_code = importlib.machinery.SourceFileLoader.get_code
+
+
+def set_roots(folders):
+    """Says which folders hold first-party code. What an environment has installed below them is none of it."""
+    global roots
+    found = set()
+    for folder in folders:
+        for path in (os.path.abspath(folder), os.path.realpath(folder)):
+            found.add(path.rstrip(os.sep) + os.sep)
+    roots = tuple(sorted(found))
+    _known.clear()
+    importlib.machinery.SourceFileLoader.get_code = _get_code
+
+
+def installed():
+    """Returns the folders of the standard library and of installed packages."""
+    global _outside
+    if _outside is None:
+        paths = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+        paths += getattr(site, "getsitepackages", list)()
+        if site.ENABLE_USER_SITE:
+            paths.append(site.getusersitepackages())
+        paths.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        found = set()
+        for path in filter(None, paths):
+            found.add(os.path.abspath(path).rstrip(os.sep) + os.sep)
+            found.add(os.path.realpath(path).rstrip(os.sep) + os.sep)
+        _outside = tuple(sorted(found))
+    return _outside
+
+
+def first_party(path):
+    """Reports whether a file belongs to the project: it lies below a root, and not below what is installed deeper than that root."""
+    if not path or path[0] == "<":
+        return False
+    known = _known.get(path)
+    if known is None:
+        full = os.path.abspath(path)
+        root = max((len(r) for r in roots if full.startswith(r)), default=0)
+        other = max((len(o) for o in installed() if full.startswith(o)), default=0)
+        known = root > 0 and root > other and not _in_environment(full, root)
+        _known[path] = known
+    return known
+
+
+def _in_environment(path, root):
+    rest = path[root:].split(os.sep)
+    return "site-packages" in rest or "dist-packages" in rest or "node_modules" in rest
+
+
+def _get_code(self, fullname):
+    path = self.get_filename(fullname)
+    if not first_party(path):
+        return _original_get_code(self, fullname)
+    data = self.get_data(path)
+    key = (path, hashlib.sha256(data).digest())
+    code = code_cache.get(key)
+    if code is None:
+        code = self.source_to_code(data, path)
+        compiled[key] = code
+    else:
+        _imp._fix_co_filename(code, path)
+    return code
+
+
+def forget(folders_first):
+    """Drops modules that the project's own code replaces: those that lie below the roots, and those whose name a folder that comes first on
+    sys.path has too. For a forked process, which has the modules of its server."""
+    own = set()
+    for folder in folders_first:
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            continue
+        for name in names:
+            stem, ext = os.path.splitext(name)
+            if ext == ".py" or (not ext and os.path.isdir(os.path.join(folder, name))):
+                own.add(stem)
+    stale = set()
+    for name, module in list(sys.modules.items()):
+        top = name.partition(".")[0]
+        if top in sys.stdlib_module_names or top in ("__main__", "assetdev_bridge"):
+            continue
+        if top in own and not _namespace_only(top, folders_first) or first_party(getattr(module, "__file__", None) or ""):
+            stale.add(name)
+    for name in stale:
+        del sys.modules[name]
+    return stale
+
+
+def _namespace_only(top, folders):
+    """A folder without __init__.py loses to any package of that name further down sys.path."""
+    for folder in folders:
+        base = os.path.join(folder, top)
+        if os.path.isfile(base + ".py") or os.path.isfile(os.path.join(base, "__init__.py")):
+            return False
+    return True
+
+
+def third_party_modules():
+    """Returns the names of the imported modules that are not the project's, in the order of their import."""
+    names = []
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in ("__main__", "__mp_main__", "assetdev_bridge", "sitecustomize", "usercustomize"):
+            continue
+        spec = getattr(module, "__spec__", None)
+        origin = getattr(spec, "origin", None)
+        if spec is None or spec.name != name or getattr(module, "__name__", None) != name:
+            continue
+        if origin is None and not getattr(module, "__path__", None):
+            continue
+        if origin not in (None, "built-in", "frozen") and first_party(origin):
+            continue
+        if origin is None and any(first_party(os.path.join(p, "x")) for p in list(module.__path__)):
+            continue
+        names.append(name)
+    return names
