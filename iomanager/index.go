@@ -628,7 +628,7 @@ func (l *look) files(folder string) []string {
 }
 
 // indexLine begins the file of the index. What follows changes with the types above; then the number does.
-const indexLine = "assetdev index 2\n"
+const indexLine = "assetdev index 3\n"
 
 // flush writes what is new.
 func (x *index) flush() error {
@@ -830,6 +830,21 @@ func (w *indexWriter) entry(e *entry) {
 	w.Text(e.Sum)
 	w.Text(e.Content)
 	w.Flag(e.Unordered)
+	w.Number(int64(len(e.Checks)))
+	for _, c := range e.Checks {
+		w.Text(c.Name)
+		w.Flag(c.Passed)
+		w.Text(c.Severity)
+		w.Flag(c.Blocking)
+		at, _ := c.At.MarshalBinary()
+		w.Text(string(at))
+		w.Text(c.Text)
+		w.Number(int64(len(c.Metadata)))
+		for name, value := range c.Metadata {
+			w.Text(name)
+			w.Text(value)
+		}
+	}
 }
 
 func (r *indexReader) stamp() stamp {
@@ -898,5 +913,21 @@ func (r *indexReader) entry() *entry {
 	}
 	e.Partition, e.Adopted, e.By = r.Text(), r.Flag(), r.Text()
 	e.Sum, e.Content, e.Unordered = r.Text(), r.Text(), r.Flag()
+	if n := r.Count(); n > 0 {
+		e.Checks = make([]graph.CheckResult, n)
+		for i := range e.Checks {
+			c := &e.Checks[i]
+			c.Name, c.Passed, c.Severity, c.Blocking = r.Text(), r.Flag(), r.Text(), r.Flag()
+			r.Bad = c.At.UnmarshalBinary([]byte(r.Text())) != nil || r.Bad
+			c.Text = r.Text()
+			if n := r.Count(); n > 0 {
+				c.Metadata = make(map[string]string, n)
+				for range n {
+					name := r.Text()
+					c.Metadata[name] = r.Text()
+				}
+			}
+		}
+	}
 	return e
 }

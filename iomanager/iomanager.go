@@ -55,6 +55,8 @@ type Config struct {
 
 	Store  store.Store // nil is the folder BaseDir
 	Tables Tables      // nil is package table
+	// WorkingDir returns the folder of a code location, in which relative paths in its metadata are looked for; nil: nowhere.
+	WorkingDir func(location string) string
 	// CacheSize bounds the cache of Arrow files and of downloads, in bytes; 0 is 2 GiB.
 	CacheSize int64
 }
@@ -475,10 +477,13 @@ func (m *Manager) version(ctx context.Context, key graph.Key, version string) (*
 }
 
 // Preview reads rows of a version, "" being the newest: its name, the number of its record, a run's id, or (the beginning of) a data
-// version. Data of which there is no record is read as well. An error wraps fs.ErrNotExist when there is no such data.
+// version. Data of which there is no record is read as well. Of data that is no table the facts are the rows, and the page has a Note; of an
+// asset that hands over no data, the rows are those of the Parquet file that its metadata name, or else the metadata. An error wraps fs.ErrNotExist when there is no such data.
 func (m *Manager) Preview(ctx context.Context, key graph.Key, version string, r PageRequest) (page.Page, error) {
 	path, err := m.tableFile(ctx, key, version)
-	if err != nil {
+	if n, ok := errors.AsType[*noTable](err); ok {
+		return Facts(n.note, n.facts, r), nil
+	} else if err != nil {
 		return page.Page{}, err
 	}
 	return m.tables.Page(ctx, path, r)
@@ -511,18 +516,19 @@ func (m *Manager) tableFile(ctx context.Context, key graph.Key, version string) 
 			return "", err
 		}
 		if latest == nil {
-			return m.foreignFile(ctx, bare)
+			path, err := m.foreignFile(ctx, bare)
+			if err != nil {
+				return "", err
+			}
+			return m.foreignRows(bare, path)
 		}
 	}
 	e, err := m.version(ctx, bare, version)
 	if err != nil {
 		return "", err
 	}
-	if e.File == "" {
-		return "", diag.New("storage", "%s hands over no data: %w", key, fs.ErrNotExist)
-	}
-	if !e.isTable() {
-		return "", diag.New("data", "the data of %s is no table: %s", key, m.DataFile(e.Record))
+	if e.File == "" || !e.isTable() {
+		return m.noRows(e)
 	}
 	return m.localData(ctx, e)
 }

@@ -354,6 +354,64 @@ func TestNoDataAndAuthorVersion(t *testing.T) {
 	b.sound()
 }
 
+// TestPreviewOfNoData: the metadata, or the Parquet file that they name.
+func TestPreviewOfNoData(t *testing.T) {
+	b := newBench(t)
+	b.cfg.WorkingDir = func(string) string { return t.TempDir() }
+	commit := func(metadata map[string]string) page.Page {
+		t.Helper()
+		d := b.draft("none", "")
+		d.Format, d.Output, d.Record.Metadata = FormatNone, "", metadata
+		b.commit(d, Succeeded)
+		p, err := b.Preview(t.Context(), graph.MustKey("none"), "", PageRequest{Offset: 1, Limit: 5})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	p := commit(map[string]string{"rows": "3", "path": "gone.parquet", "a": "/etc/hostname"})
+	if p.Note == "" || p.RowsTotal != 3 || len(p.Rows) != 2 || p.Rows[0][0].Value != "path" || p.Rows[1][1].Value != "3" {
+		t.Errorf("got %+v, want the metadata", p)
+	}
+	table := filepath.Join(t.TempDir(), "elsewhere.parquet")
+	if err := os.WriteFile(table, []byte(parquetHead+"x\ny\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.cfg.WorkingDir = func(string) string { return filepath.Dir(table) }
+	for _, path := range []string{table, "file://" + table, "elsewhere.parquet"} {
+		if p := commit(map[string]string{"path": path, "rows": "3"}); p.Note != "" || p.RowsTotal != 1 {
+			t.Errorf("%s: got %+v, want its rows", path, p)
+		}
+	}
+}
+
+func TestFileVersion(t *testing.T) {
+	b := newBench(t)
+	path := filepath.Join(t.TempDir(), "model")
+	write := func(text string, at time.Time) string {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+		version, err := b.FileVersion(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return version
+	}
+	now := time.Now()
+	one, two := write("one", now), write("two", now)
+	if one == two || !strings.HasPrefix(one, "bytes1:") || write("one", now) != one {
+		t.Errorf("got %s and %s, want a version for each content", one, two)
+	}
+	if _, err := b.FileVersion(t.Context(), filepath.Dir(path)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("of a folder: got %v", err)
+	}
+}
+
 func TestOpaque(t *testing.T) {
 	b := newBench(t)
 	opaque := func(text, suffix string, want Outcome) graph.Record {
@@ -373,8 +431,12 @@ func TestOpaque(t *testing.T) {
 	}
 	b.overwrite("m.joblib", "something else")
 	b.wantState("m", graph.DataChanged, "written by something else")
-	if _, err := b.Preview(t.Context(), graph.MustKey("m"), "", PageRequest{Limit: 1}); err == nil || !strings.Contains(err.Error(), "no table") {
-		t.Errorf("preview: got %v, want an error", err)
+	p, err := b.Preview(t.Context(), graph.MustKey("m"), "", PageRequest{Limit: 2})
+	if err != nil || p.Note == "" || p.RowsTotal != 3 || len(p.Rows) != 2 || p.Rows[1][0].Value != "bytes" || p.Rows[1][1].Value != "7" {
+		t.Errorf("preview: got %+v, %v; want what is known of it", p, err)
+	}
+	if _, err := b.Stats(t.Context(), graph.MustKey("m"), "", "x"); err == nil || !strings.Contains(err.Error(), "no table") {
+		t.Errorf("statistics: got %v, want an error", err)
 	}
 	b.write("m", "a table now\n")
 	b.overwrite("m.joblib", "theirs") // not ours: it stays

@@ -163,6 +163,17 @@ type fileRecord struct {
 	Git         *graph.Git           `json:"git,omitempty"`
 	Adopted     bool                 `json:"adopted,omitempty"`
 	By          string               `json:"by,omitempty"`
+	Checks      []fileCheck          `json:"checks,omitempty"`
+}
+
+type fileCheck struct {
+	Name     string            `json:"name"`
+	Passed   bool              `json:"passed"`
+	Severity string            `json:"severity"`
+	Blocking bool              `json:"blocking,omitempty"`
+	At       time.Time         `json:"at"`
+	Text     string            `json:"text,omitempty"`
+	Metadata map[string]string `json:"metadata,omitempty"`
 }
 
 type filePart struct {
@@ -304,6 +315,10 @@ func encode(e *entry) ([]byte, error) {
 	for _, c := range e.Columns {
 		r.Columns = append(r.Columns, fileColumn(c))
 	}
+	for _, c := range e.Checks {
+		c.At = c.At.Round(0)
+		r.Checks = append(r.Checks, fileCheck(c))
+	}
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
@@ -357,6 +372,9 @@ func decode(data []byte) (*entry, error) {
 	}
 	for _, c := range r.Columns {
 		e.Columns = append(e.Columns, graph.Column(c))
+	}
+	for _, c := range r.Checks {
+		e.Checks = append(e.Checks, graph.CheckResult(c))
 	}
 	if r.Format < 1 {
 		return nil, errors.New("no format number")

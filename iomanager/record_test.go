@@ -41,6 +41,10 @@ func goldenEntry() *entry {
 			Columns: []graph.Column{{Name: "id", Type: "int64"}, {Name: "at", Type: "timestamp[us, tz=UTC]"}},
 			File:    ".assetdev/data/marts%2Forders/20260926-101112-x7-2.parquet", Metadata: map[string]string{"note": "héllo\n"},
 			Git: &graph.Git{Commit: "0123abcd", Dirty: true, Branch: "main"}, Partition: "2026-09-26", Adopted: true, By: "ada",
+			Checks: []graph.CheckResult{
+				{Name: "not_empty", Passed: true, Severity: "ERROR", Blocking: true, At: time.Date(2026, 9, 26, 10, 11, 13, 0, time.UTC)},
+				{Name: "no_gaps", Severity: "WARN", At: time.Date(2026, 9, 26, 10, 11, 14, 0, time.UTC), Text: "2 gaps", Metadata: map[string]string{"gaps": "2"}},
+			},
 		},
 		Sum: "b3:" + strings.Repeat("0f", 32), Content: "t1:777", Unordered: true,
 	}
@@ -141,6 +145,12 @@ func drawEntry(t *rapid.T) *entry {
 	for i := range rapid.IntRange(0, 3).Draw(t, "parts") {
 		e.Code.Parts = append(e.Code.Parts, graph.Part{Kind: graph.PartKind(i), Symbol: text.Draw(t, "symbol"), Hash: text.Draw(t, "hash"), File: text.Draw(t, "file"), Line: i})
 		e.Columns = append(e.Columns, graph.Column{Name: text.Draw(t, "name"), Type: text.Draw(t, "type")})
+	}
+	for range rapid.IntRange(0, 2).Draw(t, "checks") {
+		e.Checks = append(e.Checks, graph.CheckResult{
+			Name: text.Draw(t, "check"), Passed: rapid.Bool().Draw(t, "passed"), Severity: rapid.SampledFrom([]string{"WARN", "ERROR"}).Draw(t, "severity"),
+			Blocking: rapid.Bool().Draw(t, "blocking"), At: e.At, Text: text.Draw(t, "text"), Metadata: rapid.MapOfN(text, text, 0, 2).Draw(t, "of the check"),
+		})
 	}
 	if rapid.Bool().Draw(t, "git") {
 		e.Git = &graph.Git{Commit: text.Draw(t, "commit"), Dirty: rapid.Bool().Draw(t, "dirty"), Branch: text.Draw(t, "branch")}

@@ -59,6 +59,8 @@ type Page struct {
 	Rows         [][]Cell `json:"rows"`
 	Bytes        int64    `json:"bytes"`
 	RowGroups    int      `json:"row_groups"`
+	// Note says what the rows are when they are not those of a table, as the metadata of an asset that hands over no data; "" for a table.
+	Note string `json:"note,omitempty"`
 	// Order holds the number in the table of each row, from 0, where the rows do not stand in the table's order. Offset then counts in
 	// that order.
 	Order []int64 `json:"order,omitempty"`
