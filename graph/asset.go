@@ -37,6 +37,9 @@ type Asset struct {
 	Automation string        // Dagster's automation condition, for people
 	Policy     string        // a freshness policy that MaxAge cannot say, for people
 	Made       *Made         // what the framework's own history says of its last materialization
+
+	Partitions *Partitions      // nil when it has none
+	Mappings   map[Key]*Mapping // which partitions of an upstream it reads, by dependency; see Mapping for those that are absent
 }
 
 // A CheckSpec is one check that an author declared for an asset.

@@ -28,14 +28,23 @@ type Freshness struct {
 	now    time.Time
 	stored []Stored
 	status []Status
+	parts  []*cells // of each asset that has partitions; nil when none has
+
+	origin *Freshness // of a plan: who knows the reasons
 }
 
 // NewFreshness judges all assets of g in one pass. It calls stored once for each of them, external ones included, in the
 // order of the graph; now is compared with the times of records and gives texts their time zone.
 func NewFreshness(g *Graph, stored func(Key) Stored, now time.Time) *Freshness {
 	f := &Freshness{g: g, now: now, stored: make([]Stored, len(g.nodes)), status: make([]Status, len(g.nodes))}
+	if g.partitions {
+		f.parts = make([]*cells, len(g.nodes))
+	}
 	for i := range g.nodes {
 		f.stored[i] = stored(g.nodes[i].key)
+		if g.partitions {
+			f.setCells(i, stored)
+		}
 	}
 	for i := range g.nodes {
 		f.status[i] = f.judge(i, nil)
@@ -47,11 +56,18 @@ func NewFreshness(g *Graph, stored func(Key) Stored, now time.Time) *Freshness {
 // judged anew, and everything that reads what changed its status or its data. It costs one look at each asset, and judging only
 // where something changed; what becomes overdue elsewhere meanwhile is left to [NewFreshness].
 func (f *Freshness) After(changed map[Key]Stored, now time.Time) *Freshness {
-	next := &Freshness{g: f.g, now: now, stored: slices.Clone(f.stored), status: slices.Clone(f.status)}
+	next := &Freshness{g: f.g, now: now, stored: slices.Clone(f.stored), status: slices.Clone(f.status), parts: slices.Clone(f.parts)}
 	again := make([]bool, len(f.g.nodes))
 	for key, stored := range changed {
-		if i, ok := f.g.resolve(key); ok {
-			next.stored[i] = stored
+		if i, cell, ok := f.g.spot(key); ok {
+			if cell < 0 {
+				next.stored[i] = stored
+			} else {
+				if next.parts[i] == f.parts[i] {
+					next.parts[i] = f.parts[i].clone()
+				}
+				next.parts[i].stored[cell] = stored
+			}
 			again[i] = true
 			for _, reader := range f.g.nodes[i].down {
 				again[reader] = true
@@ -62,7 +78,10 @@ func (f *Freshness) After(changed map[Key]Stored, now time.Time) *Freshness {
 		if !again[i] {
 			continue
 		}
-		if status := next.judge(i, nil); status != next.status[i] {
+		if next.parts != nil && next.parts[i] != nil && next.parts[i] == f.parts[i] {
+			next.parts[i] = f.parts[i].clone()
+		}
+		if status := next.judge(i, nil); status != next.status[i] || next.parts != nil && next.parts[i] != nil && !slices.Equal(next.parts[i].status, f.parts[i].status) {
 			next.status[i] = status
 			for _, reader := range f.g.nodes[i].down {
 				again[reader] = true
@@ -80,36 +99,54 @@ func (f *Freshness) Now() time.Time { return f.now }
 
 // Status returns the status of an asset; [External] for a key that the graph does not hold.
 func (f *Freshness) Status(key Key) Status {
-	if i, ok := f.g.resolve(key); ok {
-		return f.status[i]
+	i, cell, ok := f.g.spot(key)
+	switch {
+	case !ok:
+		return External
+	case cell >= 0:
+		return f.parts[i].status[cell]
 	}
-	return External
+	return f.status[i]
 }
 
 // StatusAt returns the status of the asset at a position of the graph.
 func (f *Freshness) StatusAt(i int) Status { return f.status[i] }
 
-// Stored returns what the judgement was told of an asset.
+// Stored returns what the judgement was told of an asset or a partition; of an asset with partitions, of the last one that exists.
 func (f *Freshness) Stored(key Key) Stored {
-	if i, ok := f.g.resolve(key); ok {
-		return f.stored[i]
+	i, cell, ok := f.g.spot(key)
+	switch {
+	case !ok:
+		return Stored{}
+	case cell >= 0:
+		return f.parts[i].stored[cell]
 	}
-	return Stored{}
+	return f.stored[i]
 }
 
 // Reasons returns all reasons why an asset is not fresh, none when it is or is external: first those of its own, then
 // those of its upstreams in the order of its dependencies, then its age. Each call computes them anew.
 func (f *Freshness) Reasons(key Key) []Reason {
-	i, ok := f.g.resolve(key)
-	if !ok || f.status[i] == Fresh || f.status[i] == External {
+	i, cell, ok := f.g.spot(key)
+	if status := f.Status(key); !ok || status == Fresh || status == External {
 		return nil
 	}
-	return f.reasonsAt(int(i))
+	return f.reasonsOf(i, cell)
 }
 
-func (f *Freshness) reasonsAt(i int) []Reason {
+func (f *Freshness) reasonsAt(i int) []Reason { return f.reasonsOf(int32(i), -1) }
+
+// reasonsOf returns the reasons of an asset, or of one of its partitions.
+func (f *Freshness) reasonsOf(i, cell int32) []Reason {
 	var reasons []Reason
-	f.judge(i, &reasons)
+	switch {
+	case f.origin != nil:
+		return f.origin.planReasons(f.g.nodes[i].key)
+	case cell >= 0:
+		f.judgeOne(int(i), cell, &f.parts[i].stored[cell], &reasons)
+	default:
+		f.judge(int(i), &reasons)
+	}
 	return reasons
 }
 
@@ -125,9 +162,25 @@ func (f *Freshness) Counts() map[Status]int {
 // judge returns the status of the asset at i and, unless reasons is nil, appends all its reasons. The statuses of what it
 // reads are known already. Without reasons it allocates nothing and stops early.
 func (f *Freshness) judge(i int, reasons *[]Reason) Status {
-	n, s := &f.g.nodes[i], &f.stored[i]
+	switch {
+	case f.parts == nil || f.parts[i] == nil:
+		return f.judgeOne(i, -1, &f.stored[i], reasons)
+	case reasons != nil:
+		f.explainCells(i, reasons)
+		return f.status[i]
+	}
+	return f.judgeCells(i)
+}
+
+// judgeOne judges the asset at i by what is stored of it, or one of its partitions.
+func (f *Freshness) judgeOne(i int, cell int32, s *Stored, reasons *[]Reason) Status {
+	n := &f.g.nodes[i]
+	key := n.key
+	if cell >= 0 {
+		key = n.part.keys[cell]
+	}
 	give := func(kind ReasonKind, text string) {
-		*reasons = append(*reasons, Reason{Kind: kind, Asset: n.key, Text: text})
+		*reasons = append(*reasons, Reason{Kind: kind, Asset: key, Text: text})
 	}
 	explain := reasons != nil
 	rec := s.Record
@@ -192,7 +245,7 @@ func (f *Freshness) judge(i int, reasons *[]Reason) Status {
 		if stale() {
 			return status
 		}
-		f.explainCode(n, rec, reasons)
+		f.explainCode(n, key, rec, reasons)
 	}
 	for _, what := range rec.Changed {
 		if stale() {
@@ -204,10 +257,11 @@ func (f *Freshness) judge(i int, reasons *[]Reason) Status {
 			give(ChangedDuringRun, what+" changed while it ran")
 		}
 	}
-	if f.judgeInputs(n, rec, reasons) && stale() {
+	if f.judgeInputs(n, cell, rec, reasons) && stale() {
 		return status
 	}
-	if age := f.now.Sub(rec.At); n.asset.MaxAge > 0 && age > n.asset.MaxAge && (status == Fresh || explain && status == Stale) {
+	ages := cell < 0 || !due(n) || int(cell) == len(n.part.keys)-1 // a window of time that is over does not
+	if age := f.now.Sub(rec.At); n.asset.MaxAge > 0 && ages && age > n.asset.MaxAge && (status == Fresh || explain && status == Stale) {
 		if status == Fresh {
 			status = Overdue
 		}
@@ -219,15 +273,17 @@ func (f *Freshness) judge(i int, reasons *[]Reason) Status {
 }
 
 // judgeInputs compares what a record pinned with what the asset reads today, and reports whether anything differs.
-func (f *Freshness) judgeInputs(n *node, rec *Record, reasons *[]Reason) bool {
+func (f *Freshness) judgeInputs(n *node, cell int32, rec *Record, reasons *[]Reason) bool {
 	differs, pins := false, 0
 	for j, dep := range n.asset.Deps {
-		u := n.reads[j]
+		in := f.input(n, j, cell)
+		u := in.u
 		version, pinned := f.pinned(rec, dep, u)
 		if pinned {
 			pins++
 		}
-		upstream, kind, text := f.judgeInput(n, dep, u, version, pinned, reasons != nil)
+		upstream := in.key
+		kind, text := f.judgeInput(n, in, version, pinned, reasons != nil)
 		if kind == "" && pinned {
 			continue
 		}
@@ -237,15 +293,15 @@ func (f *Freshness) judgeInputs(n *node, rec *Record, reasons *[]Reason) bool {
 		}
 		if !pinned {
 			*reasons = append(*reasons, Reason{
-				Kind: DependencyAdded, Asset: upstream, Text: f.name(n, u, dep) + " is a new dependency",
+				Kind: DependencyAdded, Asset: upstream, Text: f.name(n, u, dep.Asset()) + " is a new dependency",
 				File: n.asset.Source.File, Line: n.asset.Source.Line, Symbol: n.asset.Source.Symbol,
 			})
 		}
 		if kind != "" {
 			*reasons = append(*reasons, Reason{Kind: kind, Asset: upstream, Text: text})
 		}
-		if pinned && kind != UpstreamNewData && u >= 0 && f.newData(u, version) {
-			*reasons = append(*reasons, Reason{Kind: UpstreamNewData, Asset: upstream, Text: f.newDataText(n, u)})
+		if pinned && kind != UpstreamNewData && u >= 0 && in.newData(version) {
+			*reasons = append(*reasons, Reason{Kind: UpstreamNewData, Asset: upstream, Text: f.newDataText(n, in)})
 		}
 	}
 	if pins >= len(rec.Inputs) {
@@ -272,23 +328,22 @@ func (f *Freshness) judgeInputs(n *node, rec *Record, reasons *[]Reason) bool {
 	return differs
 }
 
-// judgeInput returns the key that reasons about one dependency name, and the reason that its upstream gives by itself, "" for
-// none. Without explain the text is empty.
-func (f *Freshness) judgeInput(n *node, dep Key, u int32, version string, pinned, explain bool) (upstream Key, kind ReasonKind, text string) {
+// judgeInput returns the reason that what is read gives by itself, "" for none. Without explain the text is empty.
+func (f *Freshness) judgeInput(n *node, in input, version string, pinned, explain bool) (kind ReasonKind, text string) {
+	u := in.u
 	if u < 0 {
 		if explain {
-			text = "it cannot be judged: " + f.g.Conflict(dep)
+			text = "it cannot be judged: " + f.g.Conflict(in.key)
 		}
-		return dep, UpstreamStale, text
+		return UpstreamStale, text
 	}
-	upstream = f.g.nodes[u].key
 	say := func(k ReasonKind, format string) {
 		if kind = k; explain {
-			text = fmt.Sprintf(format, f.name(n, u, dep))
+			text = fmt.Sprintf(format, f.name(n, u, in.key))
 		}
 	}
-	s := &f.stored[u]
-	switch f.status[u] {
+	s := in.stored
+	switch in.status {
 	case Stale:
 		say(UpstreamStale, "%s is stale")
 	case Missing:
@@ -318,18 +373,20 @@ func (f *Freshness) judgeInput(n *node, dep Key, u int32, version string, pinned
 		}
 	case Overdue, Fresh:
 	}
-	if kind == "" && pinned && f.newData(u, version) {
+	if kind == "" && pinned && in.newData(version) {
 		if kind = UpstreamNewData; explain {
-			text = f.newDataText(n, u)
+			text = f.newDataText(n, in)
 		}
 	}
-	return upstream, kind, text
+	return kind, text
 }
 
-// newData reports whether the newest data of the asset at u is known and is not the version that a reader pinned.
-func (f *Freshness) newData(u int32, pinned string) bool {
-	s := &f.stored[u]
+// newData reports whether the newest data of what is read is known and is not the version that a reader pinned.
+func (in *input) newData(pinned string) bool {
+	s := in.stored
 	switch {
+	case in.set:
+		return in.version != pinned
 	case s.Data == DataForeign:
 		return s.Version != pinned
 	case s.Record != nil:
@@ -338,11 +395,15 @@ func (f *Freshness) newData(u int32, pinned string) bool {
 	return false
 }
 
-func (f *Freshness) newDataText(n *node, u int32) string {
-	name, s := f.name(n, u, f.g.nodes[u].key), &f.stored[u]
-	if s.Data == DataForeign || s.Record.At.IsZero() {
-		return name + " has other data now"
+func (f *Freshness) newDataText(n *node, in input) string {
+	name, s := f.name(n, in.u, in.key.Asset()), in.stored
+	switch {
+	case in.nothing || in.set:
+		return "the partitions of " + name + " that it reads have other data now"
+	case s.Data == DataForeign || s.Record.At.IsZero():
+		return f.name(n, in.u, in.key) + " has other data now"
 	}
+	name = f.name(n, in.u, in.key)
 	at := s.Record.At.In(f.now.Location())
 	layout := "15:04"
 	if at.YearDay() != f.now.YearDay() || at.Year() != f.now.Year() {
@@ -387,16 +448,20 @@ func (f *Freshness) name(n *node, u int32, dep Key) string {
 		return dep.text
 	}
 	up := &f.g.nodes[u]
-	if up.asset.Location == n.asset.Location || up.asset.Location == "" || up.key.Location() != "" {
-		return up.key.text
+	key := up.key.text
+	if partition := dep.Partition(); partition != "" {
+		key = up.key.At(partition).text
 	}
-	return up.key.text + " (" + up.asset.Location + ")"
+	if up.asset.Location == n.asset.Location || up.asset.Location == "" || up.key.Location() != "" {
+		return key
+	}
+	return key + " (" + up.asset.Location + ")"
 }
 
 // explainCode appends one reason for each kind of part that changed, with the first part of that kind as its place.
-func (f *Freshness) explainCode(n *node, rec *Record, reasons *[]Reason) {
+func (f *Freshness) explainCode(n *node, key Key, rec *Record, reasons *[]Reason) {
 	now, then := &n.asset.Code, &rec.Code
-	reason := Reason{Kind: CodeChanged, Asset: n.key, File: n.asset.Source.File, Line: n.asset.Source.Line, Symbol: n.asset.Source.Symbol}
+	reason := Reason{Kind: CodeChanged, Asset: key, File: n.asset.Source.File, Line: n.asset.Source.Line, Symbol: n.asset.Source.Symbol}
 	nowMethod, nowHash, _ := strings.Cut(now.Version, ":")
 	thenMethod, thenHash, _ := strings.Cut(then.Version, ":")
 	switch {
@@ -413,7 +478,7 @@ func (f *Freshness) explainCode(n *node, rec *Record, reasons *[]Reason) {
 	case nowMethod != thenMethod && nowHash != "" && thenHash != "":
 		reason.Text = fmt.Sprintf("fingerprint method changed from %s to %s", thenMethod, nowMethod)
 	default:
-		if f.explainParts(n, now.Parts, then.Parts, reasons) {
+		if f.explainParts(key, now.Parts, then.Parts, reasons) {
 			return
 		}
 		reason.Text = "its code changed"
@@ -422,7 +487,7 @@ func (f *Freshness) explainCode(n *node, rec *Record, reasons *[]Reason) {
 }
 
 // explainParts appends a reason for each kind of part that differs and reports whether there was one.
-func (f *Freshness) explainParts(n *node, now, then []Part, reasons *[]Reason) bool {
+func (f *Freshness) explainParts(key Key, now, then []Part, reasons *[]Reason) bool {
 	type finding struct {
 		part  Part
 		how   string
@@ -460,7 +525,7 @@ func (f *Freshness) explainParts(n *node, now, then []Part, reasons *[]Reason) b
 			continue
 		}
 		some = true
-		r := Reason{Asset: n.key, File: x.part.File, Line: x.part.Line, Symbol: x.part.Symbol}
+		r := Reason{Asset: key, File: x.part.File, Line: x.part.Line, Symbol: x.part.Symbol}
 		switch PartKind(kind) {
 		case PartCode:
 			r.Kind = CodeChanged
@@ -535,12 +600,13 @@ const maxChains = 64
 // follows upstreams that are stale or missing to the reason that stands at the end, nearest causes first. Each cause
 // appears at the end of its shortest chain, and each reason of the asset begins at least one chain, up to 64 chains in all.
 func (f *Freshness) Chains(key Key) [][]Reason {
-	i, ok := f.g.resolve(key)
-	if !ok || f.status[i] == Fresh || f.status[i] == External {
+	i, cell, ok := f.g.spot(key)
+	if status := f.Status(key); !ok || status == Fresh || status == External {
 		return nil
 	}
+	type place struct{ i, cell int32 }
 	type step struct {
-		at     int32
+		at     place
 		parent int // position in the walk
 		via    Reason
 	}
@@ -550,8 +616,8 @@ func (f *Freshness) Chains(key Key) [][]Reason {
 		asset Key
 	}
 	begun := map[start]bool{}
-	walk := []step{{at: i, parent: -1}}
-	seen := map[int32]bool{i: true}
+	walk := []step{{at: place{i, cell}, parent: -1}}
+	seen := map[place]bool{{i, cell}: true}
 	finish := func(at int, last Reason) {
 		chain := []Reason{last}
 		for ; walk[at].parent >= 0; at = walk[at].parent {
@@ -562,24 +628,24 @@ func (f *Freshness) Chains(key Key) [][]Reason {
 		chains = append(chains, chain)
 	}
 	for at := 0; at < len(walk) && len(chains) < maxChains; at++ {
-		for _, r := range f.reasonsAt(int(walk[at].at)) {
-			u, leads := f.leadsTo(r)
+		for _, r := range f.reasonsOf(walk[at].at.i, walk[at].at.cell) {
+			u, c, leads := f.leadsTo(r)
 			switch {
 			case !leads:
 				finish(at, r)
-			case !seen[u]:
-				seen[u] = true
-				walk = append(walk, step{at: u, parent: at, via: r})
+			case !seen[place{u, c}]:
+				seen[place{u, c}] = true
+				walk = append(walk, step{at: place{u, c}, parent: at, via: r})
 			}
 		}
 	}
-	for _, r := range f.reasonsAt(int(i)) {
+	for _, r := range f.reasonsOf(i, cell) {
 		if begun[start{r.Kind, r.Asset}] || len(chains) >= maxChains {
 			continue
 		}
 		chain := []Reason{r}
-		for u, leads := f.leadsTo(r); leads; u, leads = f.leadsTo(chain[len(chain)-1]) {
-			chain = append(chain, f.reasonsAt(int(u))[0])
+		for u, c, leads := f.leadsTo(r); leads; u, c, leads = f.leadsTo(chain[len(chain)-1]) {
+			chain = append(chain, f.reasonsOf(u, c)[0])
 		}
 		chains = append(chains, chain)
 	}
@@ -589,14 +655,14 @@ func (f *Freshness) Chains(key Key) [][]Reason {
 	return chains
 }
 
-// leadsTo returns the asset whose own reasons explain r, and false when r is a cause by itself.
-func (f *Freshness) leadsTo(r Reason) (int32, bool) {
+// leadsTo returns the asset or partition whose own reasons explain r, and false when r is a cause by itself.
+func (f *Freshness) leadsTo(r Reason) (i, cell int32, leads bool) {
 	if r.Kind != UpstreamStale && r.Kind != UpstreamMissing {
-		return 0, false
+		return 0, 0, false
 	}
-	u, ok := f.g.resolve(r.Asset)
-	if !ok || f.status[u] == Fresh || f.status[u] == External || f.status[u] == Overdue {
-		return 0, false
+	i, cell, ok := f.g.spot(r.Asset)
+	if status := f.Status(r.Asset); !ok || status == Fresh || status == External || status == Overdue {
+		return 0, 0, false
 	}
-	return u, true
+	return i, cell, true
 }

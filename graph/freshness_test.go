@@ -473,7 +473,7 @@ func checkChains(t *rapid.T, f *Freshness, k Key) {
 			if !slices.ContainsFunc(f.Reasons(at), func(x Reason) bool { return cmp.Equal(x.Text, r.Text) && x.Kind == r.Kind }) {
 				t.Fatalf("chain of %s: %s has no reason %q", k, at, r.Text)
 			}
-			_, leads := f.leadsTo(r)
+			_, _, leads := f.leadsTo(r)
 			if last := i == len(chain)-1; last == leads {
 				t.Fatalf("chain of %s: %q at %d of %d leads on: %v", k, r.Text, i, len(chain), leads)
 			}

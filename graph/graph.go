@@ -41,6 +41,8 @@ type Graph struct {
 	problems  []*diag.Error
 	cycles    [][]int32
 	jobs      map[string][]Key // of all locations, by name
+
+	partitions bool // some asset has partitions
 }
 
 // A node is an asset at its place in the graph.
@@ -53,6 +55,7 @@ type node struct {
 	external bool
 	owner    string // of an external asset: the location that `owners:` names and of which no definition is kept
 	conflict string
+	part     *partitioned // nil unless it has partitions or reads what has
 }
 
 // New joins the definitions of all locations into one graph. Owners, from the setting `owners:`, says which location a key
@@ -90,6 +93,7 @@ func New(locations []Definitions, owners map[Key]string) *Graph {
 	g.findCaseClashes()
 	g.link(owners)
 	g.sort()
+	g.linkPartitions()
 	g.reportCycles()
 	return g
 }
@@ -285,10 +289,13 @@ func (g *Graph) arrange() {
 	g.nodes = nodes
 }
 
-// resolve returns the node that key names: itself, or the plain key that its location defines alone.
+// resolve returns the node that key names: itself, or the plain key that its location defines alone. A partition is its asset.
 func (g *Graph) resolve(key Key) (int32, bool) {
 	if i, ok := g.index[key]; ok {
 		return i, true
+	}
+	if key.open() >= 0 {
+		return g.resolve(key.Asset())
 	}
 	if location := key.Location(); location != "" {
 		if i, ok := g.index[key.Bare()]; ok && g.nodes[i].asset.Location == location {
@@ -371,6 +378,8 @@ func (g *Graph) edges() (up, down [][]int32) {
 		for j, to := range nd.reads {
 			if to < 0 {
 				list = append(list, g.ambiguous[nd.asset.Deps[j]]...)
+			} else if int(to) == i && earlier(&nd.asset, nd.asset.Deps[j]) {
+				list[j] = -1
 			}
 		}
 		slices.Sort(list)

@@ -29,7 +29,7 @@ func TestJSON(t *testing.T) {
 			`{"asset":"a","location":"north","why":"stale","after":[],"forecast_ms":null,"may_be_cut_off":false}`,
 		},
 		{
-			Step{Asset: MustKey("b"), Partition: "p", Location: "north", Why: "stale", After: []Key{MustKey("a")}, ForecastMS: &ms, MayBeCutOff: true},
+			Step{Asset: MustKey("b").At("p"), Location: "north", Why: "stale", After: []Key{MustKey("a")}, ForecastMS: &ms, MayBeCutOff: true},
 			`{"asset":"b","partition":"p","location":"north","why":"stale","after":["a"],"forecast_ms":12,"may_be_cut_off":true}`, "",
 		},
 	} {

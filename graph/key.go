@@ -7,8 +7,10 @@ import (
 
 // A Key is the name of an asset: one or more segments, written with slashes, as in "marts/orders". When two locations
 // define one key, each of the two is a Key that carries its location as well, written "location::marts/orders".
+// One partition of an asset has a Key as well, made by [Key.At] and written "marts/orders[2026-11-01]": steps, records and what is
+// stored are of such keys, definitions never are. What a partition is called is free text, so such a key is foreign text.
 //
-// Keys are comparable and usable as map keys. The zero Key names nothing. [ParseKey] is the only constructor.
+// Keys are comparable and usable as map keys. The zero Key names nothing. [ParseKey] is the only constructor of an asset's.
 type Key struct{ text string }
 
 // Limits of a key. A key becomes a file name in the storage, so it must fit one even when "/" is written "%2F".
@@ -69,7 +71,8 @@ func checkSegment(segment string) error {
 
 func badInLocation(r rune) bool { return r < ' ' || r == 0x7f || r == '/' || r == '\\' }
 
-// String returns the key as it is written everywhere: segments joined by slashes, behind "location::" where it has one.
+// String returns the key as it is written everywhere: segments joined by slashes, behind "location::" and before "[partition]" where
+// it has these.
 func (k Key) String() string { return k.text }
 
 // IsZero reports whether k names nothing.
@@ -77,8 +80,8 @@ func (k Key) IsZero() bool { return k.text == "" }
 
 // Bare returns the key without its location.
 func (k Key) Bare() Key {
-	if _, path, ok := strings.Cut(k.text, "::"); ok {
-		return Key{path}
+	if end := k.location(); end >= 0 {
+		return Key{k.text[end+len("::"):]}
 	}
 	return k
 }
@@ -88,10 +91,52 @@ func (k Key) In(location string) Key { return Key{location + "::" + k.Bare().tex
 
 // Location returns the location that is part of the key, "" for almost all keys.
 func (k Key) Location() string {
-	if location, _, ok := strings.Cut(k.text, "::"); ok {
-		return location
+	if end := k.location(); end >= 0 {
+		return k.text[:end]
 	}
 	return ""
+}
+
+// location returns where the location that is part of the key ends, -1 when none is: two colons in the name of a partition are none.
+func (k Key) location() int {
+	end := strings.Index(k.text, "::")
+	if open := k.open(); open >= 0 && open < end {
+		return -1
+	}
+	return end
+}
+
+// open returns where the name of the partition begins, with its bracket; -1 when the key is an asset's.
+func (k Key) open() int {
+	if k.text == "" || k.text[len(k.text)-1] != ']' {
+		return -1
+	}
+	return strings.IndexByte(k.text, '[')
+}
+
+// At returns the key of one partition of the asset; "" is none, and then it is the asset's.
+func (k Key) At(partition string) Key {
+	k = k.Asset()
+	if partition == "" {
+		return k
+	}
+	return Key{k.text + "[" + partition + "]"}
+}
+
+// Partition returns the partition that is part of the key, "" for the key of an asset.
+func (k Key) Partition() string {
+	if open := k.open(); open >= 0 {
+		return k.text[open+1 : len(k.text)-1]
+	}
+	return ""
+}
+
+// Asset returns the key without a partition.
+func (k Key) Asset() Key {
+	if open := k.open(); open >= 0 {
+		return Key{k.text[:open]}
+	}
+	return k
 }
 
 // Compare orders keys as text.
@@ -106,9 +151,10 @@ func (k *Key) UnmarshalText(text []byte) error {
 		*k = Key{}
 		return nil
 	}
-	parsed, err := ParseKey(string(text))
+	written := Key{string(text)}
+	parsed, err := ParseKey(written.Asset().text)
 	if err == nil {
-		*k = parsed
+		*k = parsed.At(written.Partition())
 	}
 	return err
 }

@@ -1,11 +1,13 @@
 package graph
 
-import "slices"
+import (
+	"encoding/json"
+	"slices"
+)
 
-// A Step is one asset that a plan runs.
+// A Step is one asset, or one partition of one, that a plan runs.
 type Step struct {
-	Asset       Key      `json:"asset"`
-	Partition   string   `json:"partition"` // "" when the asset has none; in JSON null
+	Asset       Key      `json:"asset"` // with its partition; in JSON the partition is a field of its own, null when there is none
 	Location    string   `json:"location"`
 	Why         string   `json:"why"`   // missing, stale, overdue, unknown or forced
 	After       []Key    `json:"after"` // steps of the plan that it waits for: its upstreams among them
@@ -29,11 +31,23 @@ func (s Step) MarshalJSON() ([]byte, error) {
 		Asset     Key     `json:"asset"`
 		Partition *string `json:"partition"`
 		plain
-	}{Asset: s.Asset, plain: plain(s)}
-	if s.Partition != "" {
-		step.Partition = &s.Partition
+	}{Asset: s.Asset.Asset(), plain: plain(s)}
+	if partition := s.Asset.Partition(); partition != "" {
+		step.Partition = &partition
 	}
 	return encode(step)
+}
+
+// UnmarshalJSON is the inverse of MarshalJSON.
+func (s *Step) UnmarshalJSON(data []byte) error {
+	type plain Step // without methods
+	step := struct {
+		Partition string `json:"partition"`
+		*plain
+	}{plain: (*plain)(s)}
+	err := json.Unmarshal(data, &step)
+	s.Asset = s.Asset.At(step.Partition)
+	return err
 }
 
 // A Blocked is an asset that the plan would have to run and cannot.
@@ -59,6 +73,8 @@ type PlanRequest struct {
 	Forecast func(Key) (ms int64, ok bool)
 	// Refuse returns why the asset cannot be made by this request, one sentence, "" when it can. It may be nil.
 	Refuse func(Asset) string
+	// LatestOnly lets a reader of all partitions wait for the latest alone: the others stay as they are.
+	LatestOnly bool
 }
 
 // MakePlan returns the steps that bring a selection up to date: everything missing, stale or overdue among the selection and
@@ -72,7 +88,19 @@ type PlanRequest struct {
 //	(c) An asset that is needed and cannot run is blocked, and so is what waits for it. The rest goes on. An external asset
 //	    without data blocks nobody: the step finds out. What only blocked assets need does not run.
 //	(d) With Only, nothing but the selection and the siblings of its steps runs, whatever its upstreams are.
+//	(e) Of an asset with partitions the selected ones run, its latest when it is selected as a whole; of its upstreams those that
+//	    are read; of an upstream that is read as a whole, those that exist and the latest when it is due.
 func MakePlan(g *Graph, f *Freshness, r PlanRequest) Plan {
+	if g.partitions {
+		parted, judged, request, empty := unfold(g, f, r)
+		plan := makePlan(parted, judged, request)
+		plan.Blocked = append(plan.Blocked, empty...)
+		return plan
+	}
+	return makePlan(g, f, r)
+}
+
+func makePlan(g *Graph, f *Freshness, r PlanRequest) Plan {
 	p := planner{g: g, f: f, r: r, flags: make([]planFlags, len(g.nodes))}
 	var selected []int32
 	for _, k := range r.Selected {

@@ -35,7 +35,7 @@ var events = []struct {
 			Kind: KindPlan, Run: "r1", By: "user", Select: "a & b", Blocked: []graph.Blocked{{Asset: graph.MustKey("c"), Text: "x < y"}},
 			Steps: []graph.Step{
 				{Asset: graph.MustKey("a"), Location: "north", Why: "stale"},
-				{Asset: graph.MustKey("b"), Partition: "2026-11-01", Location: "north", Why: "missing", After: []graph.Key{graph.MustKey("a")}, ForecastMS: new(int64(0)), MayBeCutOff: true},
+				{Asset: graph.MustKey("b").At("2026-11-01"), Location: "north", Why: "missing", After: []graph.Key{graph.MustKey("a")}, ForecastMS: new(int64(0)), MayBeCutOff: true},
 			},
 		},
 		`{"at":"2026-11-24T07:18:31Z","event":"plan","run":"r1","by":"user","selection":"a & b","steps":[` +
