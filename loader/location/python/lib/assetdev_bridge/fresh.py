@@ -5,7 +5,6 @@ sources below the roots of a request are compiled from their bytes, whoever impo
 importlib.util.spec_from_file_location), and no .pyc is read or written for them. Compiled code is kept by its content, in memory only.
 """
 
-import _imp
 import hashlib
 import importlib.machinery
 import os
@@ -14,8 +13,10 @@ import sys
 import sysconfig
 
 roots = ()  # folders of the project's own code, real paths with a separator at the end
-code_cache = {}  # (path, hash of its bytes) -> code; filled by earlier requests of a server
-compiled = {}  # what this process added
+code_cache = {}  # path -> {hash of its bytes: code}; filled by earlier requests of a server
+compiled = {}  # path -> (hash, code), what this process compiled
+
+KEPT = 3
 
 _outside = None
 _known = {}
@@ -75,14 +76,21 @@ def _get_code(self, fullname):
     if not first_party(path):
         return _original_get_code(self, fullname)
     data = self.get_data(path)
-    key = (path, hashlib.sha256(data).digest())
-    code = code_cache.get(key)
+    digest = hashlib.sha256(data).digest()
+    code = code_cache.get(path, {}).get(digest)
     if code is None:
         code = self.source_to_code(data, path)
-        compiled[key] = code
-    else:
-        _imp._fix_co_filename(code, path)
+        compiled[path] = (digest, code)
     return code
+
+
+def keep(codes):
+    """Takes over what another process compiled: the last KEPT contents of each file."""
+    for path, (digest, code) in codes.items():
+        known = code_cache.setdefault(path, {})
+        known[digest] = code
+        while len(known) > KEPT:
+            del known[next(iter(known))]
 
 
 def forget(folders_first):

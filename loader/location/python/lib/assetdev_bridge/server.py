@@ -1,0 +1,521 @@
+"""The fork server: imports third-party modules once, and forks a process for each request. ``python -B -X utf8 -m assetdev_bridge.server``
+
+Contract with who starts it (the Go package loader/location/python):
+
+* ``ASSETDEV_SERVER_FD`` is the number of one end of a unix *stream* socket. Both sides write JSON, one object a line.
+* The first line is asked for by the client: ``{"preload": ["dagster", …], "roots": ["/abs", …], "spare": false}``. roots may be absent; what lies below them is not preloaded.
+  The answer: ``{"ready": true, "python": "3.11.7", "dagster": "1.13.27" or null, "preloaded": [{"name", "ms"}], "left_out": [{"name", "why"}], "threads": 1}``.
+* A request: ``{"id": n, "env": {…}, "cwd": "/abs", "kind": "worker" or "codeversion"}``, and with its first byte, by SCM_RIGHTS, four file descriptors: protocol channel
+  (for codeversion unused), stdin, stdout, stderr. env is the whole environment of the child; ASSETDEV_FD and ASSETDEV_TARGET are in it as for a worker, except that
+  the number in ASSETDEV_FD is set here. Answers: ``{"id": n, "pid": p}`` at once, or ``{"id": n, "error": "…"}`` when it could not fork;
+  ``{"id": n, "exit": code}`` or ``{"id": n, "signal": 9}`` when the child has ended.
+* The child leads a session and a process group of its own (its pid). ``{"id": n, "kill": 15}`` sends a signal to the group of a child that has not been reaped.
+* The end of the socket ends the server, after it has killed the groups of its children.
+* The client sets, before the start, OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 JE_ARROW_MALLOC_CONF=background_thread:false. The true values come with each
+  request, and hold in the child.
+* spare: the server does not fork; it runs the first request itself, and ends with it (its pid is then its own). For systems on which forking is unsafe.
+
+Invariants: exactly one thread at a fork, by the kernel's count; a module that starts one is left out (since a thread cannot be ended, the server replaces
+itself by a new process without it). No module below a request's roots is ever imported here: a child drops those that a request calls its own.
+The server reads no output of children and runs no code of the project.
+"""
+
+import array
+import ctypes
+import gc
+import importlib
+import json
+import os
+import random
+import select
+import signal
+import socket
+import sys
+import time
+import warnings
+
+from . import fresh, main
+
+STATE = "ASSETDEV_SERVER_STATE"
+HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+# What Dagster imports only when it first runs something, and what this package needs then. Beyond these, what to preload is learnt.
+DAGSTER = (
+    "dagster._core.storage.event_log", "dagster._core.storage.event_log.in_memory", "dagster._core.storage.runs", "dagster._core.storage.runs.in_memory",
+    "dagster._core.launcher.sync_in_memory_run_launcher", "dagster._core.run_coordinator", "dagster._core.storage.noop_compute_log_manager", "dagster._core.storage.root",
+    "dagster._core.execution.execute_in_process", "dagster._core.execution.api", "dagster._core.execution.plan.execute_plan", "sqlalchemy.dialects.sqlite", "alembic",
+)
+OURS = ("describe", "materialize", "codeversion")
+
+
+class Server:
+    def __init__(self, fd):
+        self.socket = socket.socket(fileno=fd)
+        self.socket.set_inheritable(False)
+        self.buffer = b""
+        self.fds = []
+        self.children = {}  # pid -> id
+        self.wake_read, self.wake_write = -1, -1
+
+    def run(self):
+        state = os.environ.pop(STATE, None)
+        first = json.loads(state) if state else self.first()
+        preload = Preload(first)
+        preload.run(self)
+        self.send(preload.report())
+        if first.get("spare"):
+            return self.spare()
+        self.wake_read, self.wake_write = os.pipe()
+        os.set_blocking(self.wake_write, False)
+        os.set_blocking(self.wake_read, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.set_wakeup_fd(self.wake_write, warn_on_full_buffer=False)
+        gc.collect()
+        gc.freeze()
+        poll = select.poll()
+        poll.register(self.socket.fileno(), select.POLLIN)
+        poll.register(self.wake_read, select.POLLIN)
+        while True:
+            for fd, _ in poll.poll():
+                if fd == self.wake_read:
+                    try:
+                        os.read(self.wake_read, 4096)
+                    except BlockingIOError:
+                        pass
+                elif not self.receive():
+                    self.finish()
+                    return 0
+            self.reap()
+            while True:
+                request = self.next()
+                if request is None:
+                    break
+                if "kill" in request:
+                    self.kill(request)
+                else:
+                    self.fork(request)
+
+    def first(self):
+        while True:
+            request = self.next(False)
+            if request is not None:
+                return request
+            if not self.receive():
+                os._exit(0)
+
+    def receive(self):
+        """Reads what the client sent; descriptors come with the first byte of their request. False at the end."""
+        size = array.array("i").itemsize
+        try:
+            data, ancillary, _, _ = self.socket.recvmsg(1 << 20, socket.CMSG_SPACE(8 * size))
+        except ConnectionResetError:
+            return False
+        for level, kind, content in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                found = array.array("i")
+                found.frombytes(content[: len(content) - len(content) % size])
+                for fd in found:
+                    os.set_inheritable(fd, False)
+                self.fds += found
+        self.buffer += data
+        return bool(data)
+
+    def next(self, with_fds=True):
+        line, newline, rest = self.buffer.partition(b"\n")
+        if not newline:
+            return None
+        self.buffer = rest
+        request = json.loads(line)
+        if with_fds and "kill" not in request:
+            request["fds"], self.fds = self.fds[:4], self.fds[4:]
+        return request
+
+    def send(self, message):
+        try:
+            self.socket.sendall(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+        except OSError:
+            self.finish()
+            os._exit(1)
+
+    def fork(self, request):
+        fds = request["fds"]
+        if len(fds) != 4:
+            for fd in fds:
+                os.close(fd)
+            return self.send({"id": request["id"], "error": "a request needs 4 file descriptors, not %d" % len(fds)})
+        if threads() not in (0, 1):
+            for fd in fds:
+                os.close(fd)
+            return self.send({"id": request["id"], "error": "the server has %d threads" % threads()})
+        learn = memory_file()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            for fd in fds:
+                os.close(fd)
+            close(learn)
+            return self.send({"id": request["id"], "error": "fork: %s" % error.strerror})
+        if pid == 0:
+            code = 1
+            try:
+                signal.set_wakeup_fd(-1)
+                self.socket.close()
+                for fd in (self.wake_read, self.wake_write, *self.fds):
+                    os.close(fd)
+                code = child(request, learn, True)
+            except BaseException:
+                import traceback
+
+                traceback.print_exc()
+            finally:
+                main.flush()
+                os._exit(code)
+        for fd in fds:
+            os.close(fd)
+        self.children[pid] = (request["id"], learn)
+        return self.send({"id": request["id"], "pid": pid})
+
+    def reap(self):
+        while self.children:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            n, learn = self.children.pop(pid, (None, -1))
+            self.learn(learn)
+            if n is None:
+                continue
+            if os.WIFSIGNALED(status):
+                self.send({"id": n, "signal": os.WTERMSIG(status)})
+            else:
+                self.send({"id": n, "exit": os.WEXITSTATUS(status)})
+
+    def learn(self, fd):
+        """Takes over the code that a child compiled, by its content. It is kept, never run here."""
+        if fd < 0:
+            return
+        import marshal
+
+        try:
+            size = os.fstat(fd).st_size
+            if size:
+                with os.fdopen(os.dup(fd), "rb") as f:
+                    f.seek(0)
+                    fresh.keep(marshal.load(f))
+                if len(fresh.code_cache) > MOST_CODE:
+                    fresh.code_cache.clear()
+        except (OSError, ValueError, EOFError, TypeError):
+            pass
+        finally:
+            close(fd)
+
+    def kill(self, request):
+        for pid, (n, _) in self.children.items():
+            if n == request["id"]:
+                try:
+                    os.killpg(pid, request["kill"])
+                except OSError:
+                    try:
+                        os.kill(pid, request["kill"])
+                    except OSError:
+                        pass
+
+    def finish(self):
+        for pid in self.children:
+            for send in (os.killpg, os.kill):
+                try:
+                    send(pid, signal.SIGKILL)
+                except OSError:
+                    pass
+        for pid in list(self.children):
+            try:
+                os.waitpid(pid, 0)
+            except OSError:
+                pass
+
+    def spare(self):
+        request = None
+        while request is None:
+            request = self.next()
+            if request is None and not self.receive():
+                return 0
+        self.send({"id": request["id"], "pid": os.getpid()})
+        code = child(request, -1, False)
+        main.flush()
+        os._exit(code)
+
+
+MOST_CODE = 20_000  # files
+
+
+def memory_file():
+    """Returns the descriptor of a file in memory by which a child hands over what it compiled, -1 where there is none."""
+    try:
+        return os.memfd_create("assetdev")
+    except (AttributeError, OSError):
+        return -1
+
+
+def close(fd):
+    if fd >= 0:
+        try:
+            os.close(fd)
+        except OSError:
+            pass
+
+
+def threads():
+    """The kernel's count of threads, 0 when it cannot be told."""
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        import threading
+
+        return threading.active_count() if sys.platform != "linux" else 0
+
+
+class Preload:
+    def __init__(self, first):
+        self.first = first
+        self.left_out = {e["name"]: e["why"] for e in first.get("left_out") or ()}
+        self.done = []
+        fresh.set_roots(first.get("roots") or ())
+
+    def names(self):
+        names = list(dict.fromkeys(self.first.get("preload") or ()))
+        if "dagster" in names:
+            names = list(dict.fromkeys([*names, *DAGSTER]))
+        return [n for n in names if not any(n == out or n.startswith(out + ".") for out in self.left_out)]
+
+    def run(self, server):
+        count = threads()
+        warnings.simplefilter("ignore")
+        sys.dont_write_bytecode = True
+        for name in self.names():
+            if name in sys.modules or name.partition(".")[0] in ("__main__", "assetdev_bridge"):
+                continue
+            began = time.monotonic()
+            why = self.one(name)
+            if why:
+                self.left_out[name] = why
+                continue
+            ms = (time.monotonic() - began) * 1000
+            self.done.append({"name": name, "ms": round(ms, 1)})
+            if not self.first.get("spare") and settled(count) > count:
+                self.left_out[name] = "importing it starts %d threads" % (threads() - count)
+                self.again(server)
+        for name in OURS:
+            if name != "codeversion" and "dagster" not in sys.modules:
+                continue
+            try:
+                importlib.import_module("assetdev_bridge." + name)
+            except Exception as error:
+                self.left_out["assetdev_bridge." + name] = repr(error)
+        if "dagster" in sys.modules:
+            warm()
+        loaded_libraries()
+        fresh.compiled.clear()
+
+    def one(self, name):
+        try:
+            spec = importlib.util.find_spec(name.partition(".")[0])
+            if spec is not None and spec.origin and fresh.first_party(spec.origin):
+                return "it is the project's own"
+            importlib.import_module(name)
+        except BaseException as error:
+            return "%s: %s" % (type(error).__name__, error)
+        return ""
+
+    def again(self, server):
+        """Begins anew, in a new process image without what starts threads."""
+        state = dict(self.first, left_out=[{"name": n, "why": w} for n, w in self.left_out.items()])
+        os.environ[STATE] = json.dumps(state)
+        os.environ["ASSETDEV_SERVER_FD"] = str(server.socket.fileno())
+        path = os.environ.get("PYTHONPATH")
+        os.environ["PYTHONPATH"] = path + os.pathsep + HERE if path else HERE
+        server.socket.set_inheritable(True)
+        main.flush()
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+    def report(self):
+        dagster = sys.modules.get("dagster")
+        return {
+            "ready": True, "python": "%d.%d.%d" % sys.version_info[:3], "dagster": getattr(dagster, "__version__", None), "preloaded": self.done,
+            "left_out": [{"name": n, "why": w} for n, w in self.left_out.items()], "threads": threads(),
+        }
+
+
+def settled(count):
+    """Returns the number of threads, once those that end by themselves had the time to do so."""
+    for _ in range(10):
+        now = threads()
+        if now <= count:
+            break
+        time.sleep(0.01)
+    return now
+
+
+def warm():
+    """Runs what is slow the first time and leaves nothing behind: caches of Dagster and pydantic that hang on no project."""
+    try:
+        import dagster
+
+        dagster.Definitions(assets=[dagster.AssetSpec("a")]).get_repository_def()
+    except Exception:
+        pass
+
+
+BASE_PATH = []
+
+
+def child(request, learn, forked):
+    """Becomes the process that a cold worker would be, runs it, and returns its exit code."""
+    channel, stdin, stdout, stderr = request["fds"]
+    if forked:
+        os.setsid()
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for fd, number in ((stdin, 0), (stdout, 1), (stderr, 2)):
+        os.dup2(fd, number, inheritable=True)
+        if fd > 2:
+            os.close(fd)
+    old = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(request["env"])
+    if hasattr(time, "tzset") and old.get("TZ") != os.environ.get("TZ"):
+        time.tzset()
+    os.chdir(request["cwd"])
+    given = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p and os.path.abspath(p) != HERE]
+    sys.path[:] = [*given, *BASE_PATH, HERE]
+    if given:
+        os.environ["PYTHONPATH"] = os.pathsep.join(given)
+    else:
+        os.environ.pop("PYTHONPATH", None)
+    sys.argv[:] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "worker.py")]
+    importlib.invalidate_caches()
+    warnings.resetwarnings()
+    for action, message, category, module, line in FILTERS:
+        warnings.filters.append((action, message, category, module, line))
+    reseed()
+    restore_threads()
+    if request.get("kind") == "codeversion":
+        close(channel)
+        codeversion = importlib.import_module("assetdev_bridge.codeversion")
+        return codeversion.main() or 0
+    os.environ["ASSETDEV_FD"] = str(channel)
+    target = json.loads(os.environ.get("ASSETDEV_TARGET", "{}"))
+    fresh.set_roots(target.get("roots") or ())
+    directory = target.get("working_directory") or request["cwd"]
+    fresh.forget([directory, os.path.join(directory, "src")])
+    code = main.serve()
+    hand_over(learn)
+    main.end(code)
+    return code
+
+
+FILTERS = list(warnings.filters)
+
+
+def hand_over(learn):
+    if learn < 0 or not fresh.compiled:
+        return
+    import marshal
+
+    try:
+        with os.fdopen(os.dup(learn), "wb") as f:
+            marshal.dump(fresh.compiled, f)
+    except (OSError, ValueError):
+        pass
+
+
+def reseed():
+    """Gives the child random numbers of its own: a fork copies the state of the generators."""
+    random.seed()
+    numpy = sys.modules.get("numpy.random")
+    if numpy is not None:
+        numpy.seed()
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.seed()
+
+
+BLAS = (
+    "openblas_set_num_threads", "openblas_set_num_threads64_", "scipy_openblas_set_num_threads", "scipy_openblas_set_num_threads64_",
+    "scipy_openblas_set_num_threads64", "MKL_Set_Num_Threads", "bli_thread_set_num_threads", "omp_set_num_threads",
+)
+
+
+def restore_threads():
+    """Gives libraries that were loaded with one thread the number that the request's environment wants, or that of the processors."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+    def number(*names):
+        for name in names:
+            value = os.environ.get(name, "").partition(",")[0].strip()
+            if value.isdigit() and int(value) > 0:
+                return int(value)
+        return cpus
+
+    omp = number("OMP_NUM_THREADS")
+    wanted = {"openblas": number("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "mkl": number("MKL_NUM_THREADS", "OMP_NUM_THREADS"), "blis": number("BLIS_NUM_THREADS", "OMP_NUM_THREADS")}
+    if any(name in sys.modules for name in ("numpy", "torch", "sklearn", "scipy")):
+        for path in loaded_libraries():
+            name = os.path.basename(path)
+            count = omp if "gomp" in name or "iomp" in name or "libomp" in name else next((n for k, n in wanted.items() if k in name), None)
+            if count is None:
+                continue
+            try:
+                library = ctypes.CDLL(path, mode=getattr(os, "RTLD_NOLOAD", 4))
+            except OSError:
+                continue
+            for symbol in BLAS:
+                function = getattr(library, symbol, None)
+                if function is not None:
+                    function(ctypes.c_int(count))
+    arrow = sys.modules.get("pyarrow")
+    if arrow is not None:
+        arrow.set_cpu_count(omp)
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(omp)
+
+
+_libraries = None
+
+
+def loaded_libraries():
+    global _libraries
+    if _libraries is None:
+        found = {}
+        try:
+            with open("/proc/self/maps", encoding="utf-8", errors="replace") as f:
+                for line in f:
+                    path = line[line.find("/") :].rstrip("\n") if "/" in line else ""
+                    if ".so" in path and any(k in os.path.basename(path) for k in ("openblas", "mkl_rt", "blis", "gomp", "iomp", "libomp")):
+                        found[path] = None
+        except OSError:
+            pass
+        _libraries = list(found)
+    return _libraries
+
+
+def start():
+    fd = os.environ.pop("ASSETDEV_SERVER_FD", None)
+    if fd is None:
+        print("this is the part of assetdev that runs inside Python; it is started by assetdev", file=sys.stderr)
+        return 2
+    given = {os.path.abspath(p) for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p}
+    main.clean_path(HERE, {"", os.getcwd()})
+    BASE_PATH[:] = [p for p in sys.path if os.path.abspath(p) not in given and p != HERE]
+    return Server(int(fd)).run()
+
+
+if __name__ == "__main__":
+    # One module, not two: this file is __main__ and would be imported again under its name.
+    sys.modules["assetdev_bridge.server"] = sys.modules["__main__"]
+    sys.exit(start())
