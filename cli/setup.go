@@ -7,10 +7,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/assetdev/assetdev/demo"
 	"github.com/assetdev/assetdev/engine"
 	"github.com/assetdev/assetdev/graph"
+	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 )
 
@@ -142,26 +144,30 @@ func (a *app) grant(e *engine.Engine) error {
 }
 
 func (a *app) demoCommand() *cobra.Command {
-	var reset, noUI bool
+	var reset, noUI, python bool
 	c := &cobra.Command{
 		Use: "demo [DIR]", Short: "write the example workspace, trust it and open it", Args: cobra.MaximumNArgs(1),
 		Long: `Writes the example workspace, two repositories with thirteen assets, into DIR (default ./assetdev-demo) and opens it. Without a
-terminal it materializes everything and prints the first rows of customer_risk_scores. A demo that is there is opened again.`,
+terminal it materializes everything and prints the first rows of customer_risk_scores. A demo that is there is opened again.
+
+With --python the repositories are Dagster projects, and DIR gets a Python environment for them in .venv: made by uv, where there
+is one, else by the first Python 3.10 or later and its pip.`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			dir := "assetdev-demo"
 			if len(args) == 1 {
 				dir = args[0]
 			}
-			return a.demo(dir, reset, noUI)
+			return a.demo(dir, demo.Options{Reset: reset, Python: python, SDK: a.SDK}, noUI)
 		},
 	}
 	c.Flags().BoolVar(&reset, "reset", false, "start over: what is in DIR is written anew")
 	c.Flags().BoolVar(&noUI, "no-ui", false, "only write")
+	c.Flags().BoolVar(&python, "python", false, "as Dagster projects instead of Go modules")
 	return c
 }
 
-func (a *app) demo(dir string, reset, noUI bool) error {
-	written, err := demo.Write(a.ctx, dir, demo.Options{Reset: reset, SDK: a.SDK})
+func (a *app) demo(dir string, options demo.Options, noUI bool) error {
+	written, err := demo.Write(a.ctx, dir, options)
 	if err != nil {
 		return err
 	}
@@ -175,6 +181,14 @@ func (a *app) demo(dir string, reset, noUI bool) error {
 		}
 		fmt.Fprintf(a.Stderr, "%s the demo in %s\n", verb, safe(dir))
 	}
+	if written.Python {
+		progress := &progressLine{app: a, every: 2 * time.Second}
+		err := demo.MakeEnvironment(a.ctx, written.Dir, progress.say)
+		progress.end()
+		if err != nil {
+			return err
+		}
+	}
 	file := filepath.Join(written.Dir, "workspace.yaml")
 	if err := a.trustOwn(file); err != nil {
 		return err
@@ -186,7 +200,7 @@ func (a *app) demo(dir string, reset, noUI bool) error {
 		return a.screen(file)
 	}
 	a.workspace = file
-	if !a.quiet && !a.json && !written.Existed {
+	if !a.quiet && !a.json && !written.Existed && !written.Python {
 		fmt.Fprintln(a.Stderr, "building the two code locations; the first build on a machine compiles Apache Arrow and takes a minute or two")
 	}
 	return a.with(engine.Options{File: file, LogEvents: a.json || a.verbose > 0}, func(e *engine.Engine, s *engine.Snapshot) error {
@@ -207,6 +221,35 @@ func (a *app) demo(dir string, reset, noUI bool) error {
 		}
 		return a.preview(e, e.Snapshot(), engine.PageRequest{Asset: scores, Limit: 5})
 	})
+}
+
+// A progressLine tells what goes on outside of runs: on a terminal in one line that changes, else a line now and then.
+type progressLine struct {
+	app   *app
+	every time.Duration // between lines, where they stay
+	last  time.Time
+	live  bool // there is a line to take away
+}
+
+func (p *progressLine) say(text string) {
+	if p.app.quiet || p.app.json {
+		return
+	}
+	if p.app.terminal(p.app.Stderr) {
+		fmt.Fprint(p.app.Stderr, "\r\x1b[K"+ansi.Truncate(safe(text), 79, "…"))
+		p.live = true
+		return
+	}
+	if now := time.Now(); now.Sub(p.last) >= p.every {
+		p.last = now
+		fmt.Fprintln(p.app.Stderr, safe(text))
+	}
+}
+
+func (p *progressLine) end() {
+	if p.live {
+		fmt.Fprint(p.app.Stderr, "\r\x1b[K")
+	}
 }
 
 // trustOwn trusts a workspace that assetdev itself wrote just now.

@@ -1,4 +1,4 @@
-// Package demo holds the example workspace and writes it: two repositories, two Go modules, thirteen assets.
+// Package demo holds the example workspace and writes it: two repositories with thirteen assets, as two Go modules or as two Dagster projects.
 //
 // The nouns: the demo is the workspace of the founding example, with code and data of our own, which [Write] writes; a project is a folder
 // of the user's, into which [Init] writes what is missing; the SDK is the source of package asset, which both bring along, because
@@ -10,12 +10,18 @@
 //	    moved to their places under a marker that says unfinished until the last one is there.
 //	(b) Nothing is overwritten or removed but the entries of a demo that the marker in the folder says we wrote.
 //	(c) What is written builds without the network where the module cache has Apache Arrow, also with -mod=readonly.
+//	(d) The Python demo is Dagster's as much as ours: dagster dev opens what is written, from its folder, in the environment that
+//	    [MakeEnvironment] makes.
 //
 // The repositories lie in this folder as ordinary packages, so that they are compiled, vetted and tested with the rest, and this folder is
 // a workspace that can be opened. Their go.mod files exist only where they are written: with one in the tree, go:embed would leave
 // the whole folder out without a word.
 //
-// Deliberately absent: trusting and opening what was written, the network, and the go command. No compatibility promise.
+// The Python demo lies in python/, with its keys, groups, dependencies and columns as in the other; only its models are no tables but what
+// scikit-learn makes.
+//
+// Deliberately absent: trusting and opening what was written, the go command, and the network, but for [MakeEnvironment]. No
+// compatibility promise.
 package demo
 
 import (
@@ -37,6 +43,9 @@ import (
 //go:embed workspace.yaml README.md go.mod.tmpl init/*.tmpl
 //go:embed repo-analytics/*.go repo-analytics/.gitignore repo-analytics/README.md
 //go:embed repo-ml/*.go repo-ml/.gitignore repo-ml/README.md
+//go:embed python/workspace.yaml python/README.md python/requirements.txt
+//go:embed python/repo-*/pyproject.toml python/repo-*/.gitignore python/repo-*/README.md python/repo-*/tests/*.py
+//go:embed python/repo-*/src/*/*.py python/repo-*/src/*/defs/*.py
 var embedded embed.FS
 
 const (
@@ -44,6 +53,8 @@ const (
 	stagePrefix = ".assetdev-demo.new-"
 	unfinished  = "unfinished\n"
 	finished    = "assetdev demo wrote this folder. assetdev demo --reset writes it anew, and removes only what it wrote and .assetdev.\n"
+	ofPython    = "assetdev demo --python wrote this folder. assetdev demo --python --reset writes it anew, and removes only what it wrote and .assetdev.\n"
+	pythonDir   = "python/" // where the Python demo is embedded
 )
 
 // repositories are the demo's git repositories with their module paths.
@@ -53,24 +64,26 @@ var repositories = []struct{ dir, module string }{
 }
 
 // entries are what a demo consists of. A reset removes these, and .assetdev with the data and history.
-var entries = []string{"workspace.yaml", "README.md", "repo-analytics", "repo-ml", "sdk"}
+var entries = []string{"workspace.yaml", "README.md", "repo-analytics", "repo-ml", "sdk", requirements}
 
 // Options say how [Write] writes.
 type Options struct {
-	Reset bool  // start over where a demo is already
-	SDK   fs.FS // the source of the SDK: the root of assetdev's own module, or what main embeds of it
+	Reset  bool  // start over where a demo is already
+	Python bool  // as Dagster projects instead of Go modules
+	SDK    fs.FS // the source of the SDK: the root of assetdev's own module, or what main embeds of it; not needed with Python
 }
 
 // A Written is what [Write] left behind.
 type Written struct {
 	Dir     string   // absolute
 	Existed bool     // a demo was there and is as it was
+	Python  bool     // it is the one of Dagster projects, and needs [MakeEnvironment]
 	Notices []string // what the user should know, one sentence each
 }
 
 // Write writes the demo into dir, which is made when it does not exist. A demo that is there stays as it is, unless Options.Reset says
 // otherwise; one that was interrupted while it was written is written anew. The error is a [diag.Error] of kind "usage" when dir
-// is a file, or holds anything else.
+// is a file, holds the demo in Go where that in Python is wanted, or holds anything else; a Python environment in .venv may be there.
 //
 // Without git, the repositories are plain folders and a notice says so.
 func Write(ctx context.Context, dir string, options Options) (Written, error) {
@@ -95,19 +108,32 @@ func write(ctx context.Context, dir string, options Options) (Written, error) {
 		return Written{}, diag.New("usage", "%q is not a folder", dir).WithHint("name another folder: assetdev demo DIR")
 	case found == foundOther:
 		return Written{}, diag.New("usage", "folder %q is not empty, and what it holds is no demo", dir).WithHint("name another folder: assetdev demo DIR")
-	case found == foundDemo && !options.Reset:
+	case found == foundDemo && options.Python && !options.Reset:
+		return Written{}, diag.New("usage", "the demo in %q is the one in Go", dir).
+			WithHint("name another folder: assetdev demo --python DIR\nor start over: assetdev demo --python --reset %s", dir)
+	case (found == foundDemo || found == foundPython) && !options.Reset:
 		if _, err := os.Stat(filepath.Join(abs, "workspace.yaml")); errors.Is(err, fs.ErrNotExist) {
-			return Written{}, diag.New("usage", "the demo in %q has no workspace.yaml any more", dir).WithHint("start over: assetdev demo --reset %s", dir)
+			flags := "--reset"
+			if found == foundPython {
+				flags = "--python --reset"
+			}
+			return Written{}, diag.New("usage", "the demo in %q has no workspace.yaml any more", dir).WithHint("start over: assetdev demo %s %s", flags, dir)
 		}
-		written.Existed = true
+		written.Existed, written.Python = true, found == foundPython
 		return written, nil
 	case found == foundUnfinished:
 		written.Notices = append(written.Notices, "an earlier assetdev demo was interrupted here; it is written anew")
 	}
-	files, err := demoFiles(options.SDK)
+	var files map[string][]byte
+	if options.Python {
+		files, err = pythonFiles()
+	} else {
+		files, err = demoFiles(options.SDK)
+	}
 	if err != nil {
 		return Written{}, err
 	}
+	written.Python = options.Python
 
 	if err := os.MkdirAll(abs, 0o755); err != nil {
 		return Written{}, err
@@ -136,7 +162,8 @@ type found int
 const (
 	foundNothing    found = iota // it does not exist
 	foundEmpty                   // nothing, or only what an interrupted call left before it moved anything
-	foundDemo                    // a finished demo
+	foundDemo                    // a finished demo in Go
+	foundPython                  // a finished demo in Python
 	foundUnfinished              // a demo of which not all is in its place
 	foundOther                   // something else
 	foundFile                    // it is no folder
@@ -155,6 +182,8 @@ func look(dir string) (found, error) {
 	switch text, err := os.ReadFile(filepath.Join(dir, marker)); {
 	case err == nil && string(text) == unfinished:
 		return foundUnfinished, nil
+	case err == nil && strings.HasPrefix(string(text), "assetdev demo --python "):
+		return foundPython, nil
 	case err == nil && strings.HasPrefix(string(text), "assetdev demo "):
 		return foundDemo, nil
 	case err == nil:
@@ -166,7 +195,9 @@ func look(dir string) (found, error) {
 	if err != nil {
 		return 0, err
 	}
-	if slices.ContainsFunc(list, func(e fs.DirEntry) bool { return !strings.HasPrefix(e.Name(), stagePrefix) }) {
+	if slices.ContainsFunc(list, func(e fs.DirEntry) bool {
+		return !strings.HasPrefix(e.Name(), stagePrefix) && e.Name() != environmentDir
+	}) {
 		return foundOther, nil
 	}
 	return foundEmpty, nil
@@ -199,18 +230,30 @@ func place(ctx context.Context, dir, stage string, files map[string][]byte) (not
 	if err := os.Mkdir(old, 0o755); err != nil {
 		return "", err
 	}
-	for _, name := range append([]string{".assetdev"}, entries...) {
+	_, python := files[requirements]
+	remove := append([]string{".assetdev"}, entries...)
+	if made, err := environmentMadeFor(dir); err != nil {
+		return "", err
+	} else if made != "" && !python {
+		remove = append(remove, environmentDir) // else it is good for the new demo too, or MakeEnvironment makes it anew
+	}
+	for _, name := range remove {
 		err := os.Rename(filepath.Join(dir, name), filepath.Join(old, name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", err
 		}
 	}
+	text := finished
+	if python {
+		text = ofPython
+	}
 	for _, name := range entries {
-		if err := os.Rename(filepath.Join(fresh, name), filepath.Join(dir, name)); err != nil {
+		err := os.Rename(filepath.Join(fresh, name), filepath.Join(dir, name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // each demo has one that the other does not have
 			return "", err
 		}
 	}
-	if err := mark(dir, stage, finished); err != nil {
+	if err := mark(dir, stage, text); err != nil {
 		return "", err
 	}
 	return notice, clean(dir)
@@ -271,7 +314,7 @@ func demoFiles(source fs.FS) (map[string][]byte, error) {
 		files["sdk/"+name] = text
 	}
 	err = fs.WalkDir(embedded, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || path.Ext(name) == ".tmpl" {
+		if err != nil || entry.IsDir() || path.Ext(name) == ".tmpl" || strings.HasPrefix(name, pythonDir) {
 			return err
 		}
 		files[name], err = embedded.ReadFile(name)
@@ -287,6 +330,19 @@ func demoFiles(source fs.FS) (map[string][]byte, error) {
 		files[repo.dir+"/go.sum"] = sdk.goSum
 	}
 	return files, nil
+}
+
+// pythonFiles returns the content of the Python demo by slash-separated path.
+func pythonFiles() (map[string][]byte, error) {
+	files := map[string][]byte{}
+	err := fs.WalkDir(embedded, path.Clean(pythonDir), func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		files[strings.TrimPrefix(name, pythonDir)], err = embedded.ReadFile(name)
+		return err
+	})
+	return files, err
 }
 
 // create writes a file that does not exist, and its folder.

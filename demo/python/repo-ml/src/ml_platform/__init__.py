@@ -1,0 +1,1 @@
+"""The ML platform: features, models and predictions."""
