@@ -106,7 +106,7 @@ class _Reader:
     apply: t decorators, bases; p names that may be resources; v value of a constant; q reads the variable that its argument
     names; i sees its subclasses; u module calls as [callees, name, hash, references, line, end].
 
-    A reference is a kind and a chain of names: r read · k called · m changed · x called, result dropped · y getattr with a
+    A reference is a kind and a chain of names: r read · k called · m changed · x called, result dropped · n decorates · y getattr with a
     computed name · c undecidable · h called with a name (after "=") · E names a variable · g bound by `global` · w a whole module ·
     p all modules below a prefix · e variable of the environment · z reason that widens nothing. "kind@level|module|chain" goes
     through an import inside a function.
@@ -141,6 +141,7 @@ class _Reader:
             self.names.append(name)
         else:
             scope.stores.add(name)
+        return scope
 
     def push(self, kind):
         self.scope = _Scope(kind, self.scope)
@@ -149,8 +150,6 @@ class _Reader:
     def pop(self):
         scope = self.scope
         parent = self.scope = scope.parent
-        while parent is not None and parent.kind == "l" and scope.kind != "l":
-            break
         stores, outer, imports, is_class = scope.stores, scope.outer, scope.imports, scope.kind == "c"
         up = self.refs if parent is None else (parent.inner if parent.kind == "c" and scope.kind == "f" else parent.loads)
 
@@ -239,9 +238,9 @@ class _Reader:
         if node.ctx.__class__ is _ast.Load:
             self.emit("r", node.id)
         else:
-            self.store(node.id)
-            if self.scope is not None:
-                self.emit("m", node.id)  # counts only where `global` says so: pop drops it as a local otherwise
+            scope = self.store(node.id)
+            if scope is not None and scope.kind == "f":
+                self.emit("m", node.id)  # counts only where `global` says so: pop drops what is local
 
     def attribute(self, node):
         chain = _chain(node)
@@ -302,7 +301,7 @@ class _Reader:
         self.generic(node)
 
     def call(self, node):
-        start, refs = len(self.out), len(self.refs)
+        start = (len(self.out), len(self.body_out), len(self.refs))
         chain = _chain(node.func)
         if chain is None:
             self.out.append("(Call")
@@ -325,7 +324,7 @@ class _Reader:
                 )
         self.out.append(")")
         if self.deep == 0 and self.scope is None:
-            self.site(node, [chain or _root_chain(node.func)], node, start, refs)
+            self.site(node, [chain or _root_chain(node.func)], node, start)
 
     def known_call(self, node, chain):
         args, last = node.args, chain.rpartition(".")[2]
@@ -379,7 +378,7 @@ class _Reader:
             prefix = "."
         self.absolute("p:" + prefix)
 
-    def site(self, node, callees, call, start, refs):
+    def site(self, node, callees, call, start):
         callees = [c for c in callees if c and c.partition(".")[0] not in _BUILTINS]
         if not callees or callees[0].rpartition(".")[2] == "Definitions":
             return
@@ -388,9 +387,9 @@ class _Reader:
             for value in call.args[:1] + [k.value for k in call.keywords if k.arg in _NAME_KEYWORDS]:
                 if value.__class__ is _ast.Constant and isinstance(value.value, str):
                     name = value.value
-        used = sorted({r for r, _ in self.refs[refs:]})
-        # docstrings and function bodies never lie inside a module-level expression except in lambdas, whose text is in body_out
-        self.sites.append([callees, name, _sum("\0".join(self.out[start:])), used, node.lineno, node.end_lineno])
+        used = sorted({r for r, _ in self.refs[start[2] :]})
+        text = "\0".join(self.out[start[0] :] + ["|"] + self.body_out[start[1] :])
+        self.sites.append([callees, name, _sum(text), used, node.lineno, node.end_lineno])
 
     def resources_of(self, value):
         if value.__class__ is _ast.Dict and all(k.__class__ is _ast.Constant and isinstance(k.value, str) for k in value.keys):
@@ -430,7 +429,7 @@ class _Reader:
                 if decorator.__class__ is not _ast.Call:
                     self.emit("k", chain)
                 if "." in chain:
-                    self.emit("x", chain)
+                    self.emit("n", chain)
         self.parameters(node.args, keep)
         if keep and node.returns is not None:
             out.append("->")
@@ -519,7 +518,7 @@ class _Reader:
                 if decorator.__class__ is not _ast.Call:
                     self.emit("k", chain)
                 if "." in chain:
-                    self.emit("x", chain)
+                    self.emit("n", chain)
         for base in node.bases:
             self.visit(base)
         for keyword in node.keywords:
@@ -548,7 +547,7 @@ class _Reader:
             self.emit("m", node.target.id)
 
     def comprehension(self, node):
-        start, refs, top = len(self.out), len(self.refs), self.deep == 0 and self.scope is None
+        start, top = (len(self.out), len(self.body_out), len(self.refs)), self.deep == 0 and self.scope is None
         self.out.append("(" + node.__class__.__name__)
         first = True
         for generator in node.generators:
@@ -573,8 +572,8 @@ class _Reader:
         self.pop()
         self.out.append(")")
         if top:
-            callees = [r[2:] for r, _ in self.refs[refs:] if r.startswith("k:")]
-            self.site(node, callees, None, start, refs)
+            callees = [r[2:] for r, _ in self.refs[start[2] :] if r.startswith("k:")]
+            self.site(node, callees, None, start)
 
     def target(self, node):
         """The targets of a comprehension are its own."""
@@ -707,7 +706,7 @@ class _Reader:
 
     def builtin(self, ref):
         kind, _, chain = ref.partition(":")
-        if kind not in ("r", "k", "m", "x", "y", "h", "E"):
+        if kind not in ("r", "k", "m", "x", "n", "y", "h", "E"):
             return False
         root = chain.partition(".")[0].partition("=")[0]
         return root in _BUILTINS and root not in self.binds and root not in self.bound
@@ -899,3 +898,1587 @@ def _opaque(content, why):
         "format": _FORMAT, "nodes": [node], "imports": _merge(imports), "binds": {}, "stars": [], "walks": False, "resources": [], "doc": "",
         "opaque": why,
     }  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# Where modules and distributions lie
+
+
+_OUTSIDE = frozenset(("site-packages", "dist-packages", "node_modules", "__pycache__"))
+
+
+def _below(path, root):
+    """Whether a real path lies below a root and not in an environment inside it."""
+    if path != root and not path.startswith(root if root.endswith(os.sep) else root + os.sep):
+        return False
+    parts = path[len(root) :].split(os.sep)
+    return not any(p in _OUTSIDE or p.startswith(".") and len(p) > 1 or p.startswith("python3.") for p in parts)
+
+
+def _read(path):
+    try:
+        with open(path, "rb") as f:
+            return f.read()
+    except OSError:
+        return None
+
+
+def _names(folder):
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
+def _pth(folder):
+    """The folders that the .pth files of a site folder add, and the modules that editable finders map: ([folder], {name: path})."""
+    folders, mapping = [], {}
+    for name in _names(folder):
+        if not name.endswith(".pth"):
+            continue
+        for line in (_read(os.path.join(folder, name)) or b"").decode("utf-8-sig", "replace").splitlines():
+            line = line.strip()
+            if not line or line.startswith("#"):
+                continue
+            if line.startswith(("import ", "import\t")):
+                match = re.match(r"import\s+(__editable__\w+_finder)\b", line)
+                if match:
+                    mapping.update(_finder(os.path.join(folder, match.group(1) + ".py")))
+                continue
+            path = os.path.normpath(os.path.join(folder, line))
+            if os.path.isdir(path):
+                folders.append(path)
+    return folders, mapping
+
+
+def _finder(path):
+    """MAPPING and NAMESPACES of a finder that setuptools wrote, read as text."""
+    mapping = {}
+    try:
+        tree = compile(_read(path) or b"", path, "exec", 0x400, True)
+        from ast import literal_eval
+
+        for s in tree.body:
+            target = s.target if s.__class__ is _ast.AnnAssign else s.targets[0] if s.__class__ is _ast.Assign else None
+            if _chain(target) == "MAPPING" if target is not None else False:
+                mapping.update({k: v for k, v in literal_eval(s.value).items() if isinstance(k, str) and isinstance(v, str)})
+    except (SyntaxError, ValueError, AttributeError, RecursionError):
+        return {}
+    return mapping
+
+
+def _direct_url(info):
+    content = _read(os.path.join(info, "direct_url.json"))
+    if content is None:
+        return {}
+    import json
+
+    try:
+        value = json.loads(content)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _url_path(url):
+    if not isinstance(url, str) or not url.startswith("file://"):
+        return None
+    from urllib.parse import unquote
+
+    path = unquote(url[len("file://") :])
+    return os.path.normpath(path if path.startswith("/") else "/" + path.partition("/")[2])
+
+
+def _top_levels(info):
+    """The import names that a distribution installed."""
+    record = _read(os.path.join(info, "RECORD"))
+    if record is None:
+        text = _read(os.path.join(info, "top_level.txt"))
+        if text is None:
+            return []
+        return sorted(set(text.decode("utf-8", "replace").split()))
+    found = set(re.findall(rb'(?m)^"?([^/,.\r\n"]+)(?:/[^,\r\n]*\.(?:py|so|pyd|pyc)|\.py|\.[^/,\r\n]*so|\.pyd)"?,', record))
+    return sorted(n.decode("utf-8", "replace") for n in found if n != b"__pycache__")
+
+
+def first_party_roots(sys_path, workspace_roots):
+    """The folders (and single files) whose Python code belongs to the user, as real paths, sorted, none inside another that
+    covers it: workspace_roots, their uv workspace members and path dependencies, what .pth files of sys_path add, editable
+    installs (direct_url.json, setuptools' finders), and the installed copies of path dependencies that are not editable. It
+    executes nothing: imports in .pth files are read as text."""
+    roots = {os.path.realpath(r) for r in workspace_roots}
+    for root in sorted(roots):
+        roots.update(_declared_paths(root))
+    for entry in sys_path:
+        entry = os.path.abspath(entry or ".")
+        if not os.path.isdir(entry):
+            continue
+        folders, mapping = _pth(entry)
+        for path in folders + list(mapping.values()):
+            real = os.path.realpath(path)
+            if not any(part in _OUTSIDE for part in real.split(os.sep)) and os.path.exists(real):
+                roots.add(real)
+        for name in _names(entry):
+            if not name.endswith(".dist-info"):
+                continue
+            info = os.path.join(entry, name)
+            url = _direct_url(info)
+            path = _url_path(url.get("url"))
+            if path is None or not isinstance(url.get("dir_info"), dict):
+                continue
+            if os.path.isdir(path):
+                roots.add(os.path.realpath(path))
+            if not url["dir_info"].get("editable"):
+                for top in _top_levels(info):
+                    for installed in (os.path.join(entry, top), os.path.join(entry, top + ".py")):
+                        if os.path.exists(installed):
+                            roots.add(os.path.realpath(installed))
+    return sorted(r for r in roots if not any(o != r and _below(r, o) for o in roots))
+
+
+def _declared_paths(root):
+    """uv workspace members and path dependencies that pyproject.toml of root, or of the uv workspace around it, names."""
+    found = set()
+    here, first = root, True
+    for _ in range(12):
+        content = _read(os.path.join(here, "pyproject.toml"))
+        if content is not None:
+            members, paths = _pyproject(content)
+            if first:
+                found.update(os.path.normpath(os.path.join(here, p)) for p in paths)
+            if members is not None:
+                import glob
+
+                for pattern in members:
+                    found.update(p for p in glob.glob(os.path.join(glob.escape(here), pattern)) if os.path.isfile(os.path.join(p, "pyproject.toml")))
+                if not first and root not in {os.path.realpath(p) for p in found}:
+                    found.clear()  # another workspace's
+                elif not first:
+                    found.update(os.path.normpath(os.path.join(here, p)) for p in paths)
+                break
+        first = False
+        parent = os.path.dirname(here)
+        if parent == here:
+            break
+        here = parent
+    return {os.path.realpath(p) for p in found if os.path.isdir(p)}
+
+
+def _pyproject(content):
+    """([tool.uv.workspace] members or None, paths of path dependencies)."""
+    text = content.decode("utf-8", "replace")
+    try:
+        import tomllib
+    except ImportError:  # Python 3.10
+        section, members, paths = "", None, []
+        for line in re.sub(r"\[\s*\n\s*", "[", re.sub(r",\s*\n\s*", ", ", text)).splitlines():
+            match = re.match(r"\s*\[([^\]\[]+)\]\s*(#.*)?$", line)
+            if match:
+                section = match.group(1).replace(" ", "")
+            elif section == "tool.uv.workspace" and re.match(r"\s*members\s*=", line):
+                members = re.findall(r"""["']([^"']+)["']""", line)
+            elif section.startswith(("tool.uv.sources", "tool.poetry", "tool.pdm", "tool.pixi")):
+                paths += re.findall(r"""\bpath\s*=\s*["']([^"']+)["']""", line)
+        return members, paths
+    try:
+        tool = tomllib.loads(text).get("tool", {})
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return None, []
+    members, paths = None, []
+    workspace = tool.get("uv", {}).get("workspace") if isinstance(tool.get("uv"), dict) else None
+    if isinstance(workspace, dict):
+        members = [m for m in workspace.get("members", []) if isinstance(m, str)]
+    stack = [tool.get("uv", {}).get("sources", {}) if isinstance(tool.get("uv"), dict) else {}, tool.get("poetry"), tool.get("pixi")]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, dict):
+            if isinstance(value.get("path"), str):
+                paths.append(value["path"])
+            stack.extend(value.values())
+        elif isinstance(value, list):
+            stack.extend(value)
+    return members, paths
+
+
+class _Distributions:
+    """Which distributions provide an import name, with their versions, from the names of *.dist-info folders and RECORD."""
+
+    def __init__(self, entries):
+        self.entries, self.key, self.by_name, self.infos, self.told = entries, None, None, [], {}
+
+    def refresh(self):
+        """Looks again when a site folder changed; reports whether it did."""
+        key = []
+        for entry in self.entries:
+            try:
+                key.append(os.stat(entry).st_mtime_ns)
+            except OSError:
+                key.append(0)
+        if key == self.key:
+            return False
+        infos = []
+        for entry in self.entries:
+            infos.extend(os.path.join(entry, n) for n in _names(entry) if n.endswith((".dist-info", ".egg-info")))
+        changed = infos != self.infos
+        self.key, self.infos = key, infos
+        if changed:
+            self.by_name, self.told = None, {}
+        return changed
+
+    def versions(self, name):
+        """[(distribution, version)] of a top-level import name, first on the path wins."""
+        told = self.told.get(name)
+        if told is None:
+            if self.by_name is None:
+                self.by_name = {}
+                for info in self.infos:
+                    for top in _top_levels(info):
+                        self.by_name.setdefault(top, []).append(info)
+            seen = {}
+            for info in self.by_name.get(name, ()):
+                project, version = self.identity(info)
+                seen.setdefault(project, version)
+            told = self.told[name] = sorted(seen.items())
+        return told
+
+    def identity(self, info):
+        base = os.path.basename(info).rsplit(".", 1)[0]
+        project, _, version = base.partition("-")
+        if not version or info.endswith(".egg-info"):
+            content = _read(os.path.join(info, "METADATA")) or _read(os.path.join(info, "PKG-INFO")) or b""
+            match = re.search(rb"(?m)^Version:[ \t]*(\S+)", content)
+            version = match.group(1).decode("utf-8", "replace") if match else version.partition("-py")[0]
+        url = _direct_url(info)
+        for field in ("vcs_info", "archive_info"):
+            value = url.get(field)
+            if isinstance(value, dict):
+                version += " " + str(value.get("commit_id") or value.get("hash") or value.get("hashes") or "")[:64]
+        return re.sub(r"[-_.]+", "-", project).lower(), version.strip()
+
+
+class _Spec:
+    __slots__ = ("file", "folders", "ours")
+
+    def __init__(self, file, folders, ours):
+        self.file, self.folders, self.ours = file, folders, ours  # file None: a namespace package; folders: where submodules lie
+
+
+class _Finder:
+    """Finds modules as Python's path finder does, by listings of folders, so that spelling counts on every file system."""
+
+    def __init__(self, roots, sys_path):
+        self.roots = sorted({os.path.realpath(r) for r in roots})
+        self.entries, self.mapping = [], {}
+        extra = []
+        for entry in sys_path:
+            entry = os.path.abspath(entry or ".")
+            if entry not in self.entries:
+                self.entries.append(entry)
+        for entry in list(self.entries):
+            if any(n.endswith(".pth") for n in _names(entry)):
+                folders, mapping = _pth(entry)
+                extra += folders
+                self.mapping.update(mapping)
+        self.entries += [e for e in dict.fromkeys(extra) if e not in self.entries]
+        self.sites = list(self.entries)
+        # an editable install whose finder we cannot read: its project folder, or src in it
+        for root in self.roots:
+            for folder in (root, os.path.join(root, "src")):
+                if folder not in self.entries and os.path.isdir(folder):
+                    self.entries.append(folder)
+        self.forget()
+
+    def forget(self):
+        self.listings, self.found, self.reals = {}, {}, {}
+
+    def listing(self, folder):
+        names = self.listings.get(folder)
+        if names is None:
+            names = {}
+            try:
+                with os.scandir(folder) as entries:
+                    for e in entries:
+                        try:
+                            names[e.name] = e.is_dir()
+                        except OSError:
+                            continue
+            except OSError:
+                pass
+            self.listings[folder] = names
+        return names
+
+    def ours(self, path):
+        """Whether a file or folder is first-party. The folder's real path decides; links to single files are followed."""
+        folder, base = os.path.split(path)
+        real = self.reals.get(folder)
+        if real is None:
+            real = self.reals[folder] = os.path.realpath(folder)
+        path = os.path.join(real, base)
+        if os.path.islink(path):
+            path = os.path.realpath(path)
+        return any(_below(path, root) for root in self.roots)
+
+    def find(self, name):
+        """The _Spec of a dotted name, None when there is no such module."""
+        if name in self.found:
+            return self.found[name]
+        self.found[name] = None  # a cycle of links ends
+        parent, _, last = name.rpartition(".")
+        if parent:
+            spec = self.find(parent)
+            folders = spec.folders if spec is not None else ()
+        else:
+            folders = self.entries
+        spec = self.search(folders, last)
+        if spec is None and not parent and name in self.mapping:
+            path = self.mapping[name]
+            if os.path.isdir(path):
+                init = os.path.join(path, "__init__.py")
+                spec = _Spec(init if os.path.isfile(init) else None, [path], self.ours(init))
+            else:
+                path = path if os.path.isfile(path) else path + ".py"
+                spec = _Spec(path, [], self.ours(path)) if os.path.isfile(path) else None
+        self.found[name] = spec
+        return spec
+
+    def search(self, folders, last):
+        portions = []
+        for folder in folders:
+            names = self.listing(folder)
+            is_folder = names.get(last)
+            if is_folder:
+                path = os.path.join(folder, last)
+                inside = self.listing(path)
+                if inside.get("__init__.py") is False:
+                    init = os.path.join(path, "__init__.py")
+                    return _Spec(init, [path], self.ours(init))
+                if any(n.startswith("__init__.") and n.endswith((".so", ".pyd")) for n in inside):
+                    return _Spec(None, [], False)
+                portions.append(path)
+            if names.get(last + ".py") is False:
+                file = os.path.join(folder, last + ".py")
+                return _Spec(file, [], self.ours(file))
+            if any(n.startswith(last + ".") and n.endswith((".so", ".pyd")) for n in names) if last + ".py" not in names and len(names) < 4000 else False:
+                return _Spec(None, [], False)
+        if portions:
+            return _Spec(None, portions, any(self.ours(os.path.join(p, "__init__.py")) for p in portions))
+        return None
+
+    def below(self, name, limit=5000):
+        """The names of all first-party modules in a package, itself first; folders that lie in a cycle of links once."""
+        found, queue, seen = [], [name], set()
+        while queue and len(found) < limit:
+            name = queue.pop(0)
+            spec = self.find(name)
+            if spec is None or not spec.ours:
+                continue
+            found.append(name)
+            for folder in spec.folders:
+                real = os.path.realpath(folder)
+                if real in seen:
+                    continue
+                seen.add(real)
+                for entry, is_folder in sorted(self.listing(folder).items()):
+                    stem = entry if is_folder else entry[:-3] if entry.endswith(".py") else ""
+                    if stem.isidentifier() and stem not in ("__init__", "__pycache__", "__main__"):
+                        queue.append(name + "." + stem)
+        return list(dict.fromkeys(found))
+
+    def name_of(self, file):
+        """The dotted name under which a file is imported: by the entry that gives the shortest one that finds it."""
+        real, best = os.path.realpath(file), None
+        for entry in self.entries:
+            base = os.path.realpath(entry)
+            if not real.startswith(base + os.sep) or not real.endswith(".py"):
+                continue
+            parts = real[len(base) + 1 : -3].split(os.sep)
+            if parts[-1] == "__init__":
+                parts.pop()
+            if not parts or not all(p.isidentifier() for p in parts):
+                continue
+            name = ".".join(parts)
+            spec = self.find(name)
+            if spec is not None and spec.file is not None and os.path.realpath(spec.file) == real and (best is None or len(parts) < best.count(".") + 1):
+                best = name
+        return best
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# The index
+
+
+class _File:
+    __slots__ = ("path", "real", "stat", "racy", "hash", "content", "lines", "summary")
+
+
+class _Module:
+    __slots__ = ("name", "file", "package", "folders", "summary", "source", "symbols", "bind", "linked", "gen", "deps", "surface", "globals")
+
+
+class _Link:
+    """A node with its references followed. Targets are strings: a symbol, or #module (its effects), *module (all of it),
+    !module:name (third-party), ~module (does not parse)."""
+
+    __slots__ = ("symbol", "module", "node", "own", "targets", "defined", "calls", "all_calls", "changes", "all_changes", "outside", "all_outside", "env", "env_defined", "reasons", "loose", "definition", "later", "parents")  # fmt: skip
+
+
+class _Graph:
+    """Everything linked: ids, edges, Merkle hashes, reach as bit sets."""
+
+
+def _outside_name(target):
+    return target[1:].partition(":")[0]
+
+
+class Index:
+    """The parsed source of one code location.
+
+    roots: first-party folders, as first_party_roots gives them. sys_path: the import path of the location's interpreter, working
+    directory first. cache_dir: a folder for summaries by content hash, "" for none; it may be shared and deleted at any time.
+    env: the environment of the steps, os.environ when None.
+
+    Not for several threads. Methods raise nothing for what the project's files contain.
+    """
+
+    def __init__(self, roots, sys_path, cache_dir="", env=None):
+        self.finder = _Finder(roots, sys_path)
+        self.dists = _Distributions(self.finder.sites)
+        self.cache_dir = os.path.join(cache_dir, "%s-%d-%s" % (ALGORITHM, _FORMAT, PYTHON)) if cache_dir else ""
+        self.env = os.environ if env is None else env
+        self.files, self.modules, self.alias = {}, {}, {}
+        self.gen, self.graph, self.parsed, self.dirty = 0, None, 0, True
+        self.entry_names, self.wholes, self.outside_hashes, self.memo = (), (), {}, {}
+        self.errors = []  # [{file, line, column, message}] of the modules that the last versions() looked at
+
+    # Files
+
+    def update(self, changed_files=None):
+        """Looks again at files that changed, were made or removed (folders stand for what is in them). None looks at everything
+        that the index has read, by stat, and reads again what changed, or changed less than 2 s before it was read."""
+        structure = changed_files is None
+        if changed_files is None:
+            for file in list(self.files.values()):
+                self.check(file, force=file.racy)
+        else:
+            for path in changed_files:
+                path = os.path.abspath(path)
+                real = os.path.realpath(path)
+                files = [f for f in self.files.values() if f.path == path or f.real == real]
+                for file in files:
+                    self.check(file, force=True)
+                if not files and (path.endswith((".py", ".pth", ".so", ".pyd", "direct_url.json")) or not os.path.isfile(path)):
+                    structure = True
+                    for file in list(self.files.values()):
+                        if _below(file.real, real):
+                            self.check(file, force=True)
+        if structure:
+            before = self.finder.listings
+            self.finder.forget()
+            if any(self.finder.listing(folder) != names for folder, names in before.items()):
+                self.restructure()
+
+    def restructure(self):
+        self.gen += 1
+        self.modules, self.graph = {}, None
+
+    def check(self, file, force):
+        """Reads a file again when it may have changed; one that is gone changes which modules there are."""
+        try:
+            stat = _stat_key(os.stat(file.path))
+        except OSError:
+            stat = None
+        if stat == file.stat and not force:
+            return
+        before = file.hash
+        if stat is None or not self.read(file):
+            self.files.pop(file.path, None)
+            self.finder.forget()
+            self.restructure()
+        elif file.hash != before:
+            self.graph = None
+
+    def read(self, file):
+        try:
+            info = os.stat(file.path)
+            content = _read(file.path) if os.path.isfile(file.path) else None
+        except OSError:
+            return False
+        if content is None:
+            return False
+        import time
+
+        file.stat = _stat_key(info)
+        file.racy = max(info.st_mtime, info.st_ctime) > time.time() - 2
+        digest = sha256(content).hexdigest()
+        if file.hash != digest:
+            file.hash, file.content, file.lines, file.summary = digest, content, None, self.summary(digest, content)
+        return True
+
+    def summary(self, digest, content):
+        import json
+
+        path = os.path.join(self.cache_dir, digest[:2], digest[2:40] + ".json") if self.cache_dir else ""
+        if path:
+            cached = _read(path)
+            if cached is not None:
+                try:
+                    value = json.loads(cached)
+                    if value.get("format") == _FORMAT and value.get("hash") == digest:
+                        return value
+                except (ValueError, AttributeError):
+                    pass
+        value = summarise(content)
+        self.parsed += 1
+        if path:
+            value["hash"] = digest
+            try:
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                temporary = "%s.%d.tmp" % (path, os.getpid())
+                with open(temporary, "w", encoding="utf-8", errors="surrogatepass") as f:
+                    json.dump(value, f, separators=(",", ":"))
+                os.replace(temporary, path)
+            except (OSError, ValueError, TypeError):
+                pass  # a cache only saves work
+        return value
+
+    def load(self, path):
+        file = self.files.get(path)
+        if file is None:
+            file = _File()
+            file.path, file.real, file.hash = path, os.path.realpath(path), None
+            if not self.read(file):
+                return None
+            self.files[path] = file
+        return file
+
+    # Modules
+
+    def module(self, name):
+        """The first-party module of a name, read; None when it is none."""
+        module = self.modules.get(name, self)
+        if module is not self:
+            if module is not None and module.source is not None and module.summary is not module.source.summary:
+                self.digest(module)
+            return module
+        spec = self.alias.get(name) or self.finder.find(name)
+        if spec is None or not spec.ours:
+            self.modules[name] = None
+            return None
+        module = _Module()
+        module.name, module.file, module.folders = name, spec.file, spec.folders
+        module.package = name if spec.folders else name.rpartition(".")[0]
+        module.source = self.load(spec.file) if spec.file else None
+        module.surface = module.linked = module.deps = None
+        module.gen = -1
+        self.modules[name] = module
+        self.digest(module)
+        return module
+
+    def digest(self, module):
+        """Numbers the nodes of a module: symbols, and what its names are bound to."""
+        summary = module.summary = module.source.summary if module.source is not None else None
+        module.symbols, module.bind, module.linked, module.deps = [], {}, None, None
+        if summary is not None and "error" not in summary:
+            for name, targets in summary["binds"].items():
+                module.bind[name] = [tuple(t) for t in targets]
+            counts = {}
+            for node in summary["nodes"]:
+                if node["k"] == "effect" or not node["n"]:
+                    changed = sorted({r.partition(":")[2] for r in node["d"] if r[:2] in ("m:", "x:")} - {""})
+                    label = module.name + (" changes " + ", ".join(changed[:3]) if changed else " at module level")
+                else:
+                    label = module.name + "." + node["n"][0]
+                counts[label] = counts.get(label, 0) + 1
+                symbol = label if counts[label] == 1 else "%s#%d" % (label, counts[label])
+                module.symbols.append(symbol)
+                for name in node["n"]:
+                    module.bind.setdefault(name, []).append(symbol)
+            for symbol, node in zip(module.symbols, summary["nodes"]):
+                for ref in node["d"] + node["b"]:
+                    if ref.startswith("g:"):
+                        bound = module.bind.setdefault(ref[2:], [])
+                        if symbol not in bound:
+                            bound.append(symbol)
+        nodes = summary["nodes"] if summary is not None and "error" not in summary else ()
+        module.globals = any(r.startswith("c:") for node in nodes for r in node["d"])
+        traits = [(n["k"], n.get("q"), n.get("v"), n.get("i")) for n in nodes]
+        surface = (module.bind, module.symbols, traits, summary and summary.get("stars"), summary and "error" in summary, module.globals)
+        if module.surface is not None and surface != module.surface:
+            self.gen += 1  # what others mean by names of it may have changed
+        module.surface = surface
+
+    def absolute(self, module, level, name):
+        if not level:
+            return name
+        parts = module.package.split(".") if module.package else []
+        if level - 1 >= len(parts):
+            return None if not parts or level - 1 > len(parts) else name or None
+        base = parts[: len(parts) - (level - 1)]
+        return ".".join(base + ([name] if name else []))
+
+    def dependencies(self, module):
+        """The first-party modules that a module imports, its packages first; second, those imported when it is."""
+        if module.deps is not None:
+            return module.deps
+        always, all_of = [], []
+        parts = module.name.split(".")
+        for i in range(1, len(parts)):
+            always.append(".".join(parts[:i]))
+        summary = module.summary
+        if summary is not None and "error" not in summary:
+            for level, name, names, lazy in summary["imports"]:
+                base = self.absolute(module, level, name)
+                if not base:
+                    continue
+                pieces = base.split(".")
+                wanted = [".".join(pieces[: i + 1]) for i in range(len(pieces))] + [base + "." + n for n in names]
+                (all_of if lazy else always).extend(wanted)
+            for node in summary["nodes"]:
+                for refs, into in ((node["d"], always), (node["b"], all_of)):
+                    for ref in refs:
+                        if ref.startswith("p:"):
+                            into.extend(self.below_prefix(module, ref[2:]))
+            if summary["walks"]:
+                always.extend(self.finder.below(module.name.partition(".")[0]))
+        ours = [n for n in dict.fromkeys(always) if n != module.name and self.module(n) is not None]
+        late = [n for n in dict.fromkeys(all_of) if n != module.name and n not in ours and self.module(n) is not None]
+        module.deps = (ours, ours + late)
+        return module.deps
+
+    def below_prefix(self, module, prefix):
+        """The modules that import_module with a name that begins so may load."""
+        if prefix.startswith("."):
+            base = module.package
+        elif "." in prefix:
+            base = prefix.rpartition(".")[0]
+        else:
+            base = module.name.partition(".")[0]
+        return self.finder.below(base)
+
+    def closure(self, names):
+        """All first-party modules that importing some may load, sorted by name."""
+        seen, queue = set(), list(names)
+        while queue:
+            name = queue.pop()
+            if name in seen:
+                continue
+            module = self.module(name)
+            if module is None:
+                continue
+            seen.add(name)
+            queue.extend(n for n in self.dependencies(module)[1] if n not in seen)
+        return sorted(seen)
+
+    # References
+
+    def lookup(self, module, name, rest, seen):
+        key = (module.name, name)
+        if key in seen:
+            return frozenset()
+        seen = seen | {key}
+        found, bound = set(), module.bind.get(name)
+        for b in bound or ():
+            if isinstance(b, str):
+                found.add(b)
+            else:
+                base = self.absolute(module, b[0], b[1])
+                if base is not None:
+                    found |= self.member(base, ([b[2]] if b[2] else []) + rest, seen)
+        if not bound and module.summary is not None and "error" not in module.summary:
+            for level, star in module.summary["stars"]:
+                base = self.absolute(module, level, star)
+                if base is None:
+                    continue
+                other = self.module(base)
+                if other is None:
+                    if name not in _BUILTINS:
+                        found.add("!%s:%s" % (base, name))
+                elif "error" in (other.summary or ()):
+                    found.add("~" + base)
+                else:
+                    found |= self.lookup(other, name, rest, seen)
+        return found
+
+    def member(self, base, rest, seen):
+        """What the names rest mean, beginning at a module."""
+        module = self.module(base)
+        if module is None:
+            return frozenset(("!%s:%s" % (base, ".".join(rest)),))
+        if not rest:
+            return frozenset(("@" + base,))
+        if module.summary is not None and "error" in module.summary:
+            return frozenset(("~" + base,))
+        found = self.lookup(module, rest[0], rest[1:], seen)
+        if found:
+            return found
+        if self.module(base + "." + rest[0]) is not None:
+            return self.member(base + "." + rest[0], rest[1:], seen)
+        if module.source is None:
+            return frozenset(("!%s.%s:%s" % (base, rest[0], ".".join(rest[1:])),))
+        if rest[0] in _MODULE_DUNDERS:
+            return frozenset(("#" + base,))
+        return frozenset(("*" + base, "?no name %s in %s" % (rest[0], base)))
+
+    def follow(self, module, ref):
+        """(kind, chain, targets) of a reference."""
+        kind, _, chain = ref.partition(":")
+        if "@" in kind:
+            kind, chain = ref.split("@", 1)
+            level, name, rest = chain.split("|", 2)
+            base = self.absolute(module, int(level), name)
+            if base is None:
+                return kind, chain, frozenset()
+            return kind, rest or name, self.member(base, rest.partition("=")[0].split(".") if rest.partition("=")[0] else [], frozenset())
+        names = chain.partition("=")[0].split(".")
+        found = self.lookup(module, names[0], names[1:], frozenset())
+        if not found and module.summary is not None and names[0] not in _BUILTINS and names[0] not in _MODULE_DUNDERS:
+            if "opaque" in module.summary or module.globals:
+                found = {"*" + module.name, "?a name that only globals() can define in " + module.name}
+        return kind, chain, found
+
+    def link(self, module, symbol, node, defined, body):
+        """Follows the references of a node."""
+        l = _Link()
+        l.symbol, l.module, l.node = symbol, module, node
+        l.targets, l.defined, l.calls, l.all_calls, l.changes, l.all_changes = set(), set(), set(), set(), set(), set()
+        l.env, l.env_defined, l.reasons, l.outside, l.all_outside, l.loose = set(), set(), set(), False, False, False
+        own = [node["h"]]
+        here = (" in " + symbol,)
+        for refs, deep in ((defined, False), (body, True)):
+            for ref in refs:
+                if ref[1] == ":" and ref[0] in "egzpc":
+                    kind, chain, found = ref[0], ref[2:], ()
+                else:
+                    kind, chain, found = self.follow(module, ref)
+                targets = set()
+                outside = False
+                if kind == "r":
+                    for t in found:
+                        if t[0] == "@":
+                            targets.add("*" + t[1:])
+                            l.reasons.add("module %s used as a value%s" % (t[1:], here[0]))
+                        elif t[0] == "?":
+                            l.reasons.add(t[1:] + here[0])
+                        else:
+                            targets.add(t)
+                    if not found:
+                        l.loose = l.loose or chain.partition(".")[0] not in _BUILTINS
+                    if chain.endswith(".__subclasses__") or ".__subclasses__." in chain:
+                        l.reasons.add("__subclasses__ in " + module.name)
+                        targets.add("*" + module.name)
+                    own.append(ref + "=" + ",".join(sorted(targets)))
+                elif kind == "k":
+                    calls = {t for t in found if t[0] not in "!@#*~?"}
+                    l.all_calls |= calls
+                    if not deep:
+                        l.calls |= calls
+                elif kind in "mxn":
+                    last = chain.rpartition(".")[2]
+                    changes = set()
+                    for t in found:
+                        if t[0] == "!":
+                            outside = outside or kind != "n" and last not in _LOGS
+                        elif t[0] in "@*":
+                            if kind == "m":
+                                changes.add("#" + t[1:])
+                        elif t[0] in "#~?":
+                            continue
+                        elif kind == "m" or "." in chain and last not in _LOGS:
+                            changes.add(t)
+                    changes.discard(symbol)
+                    l.all_changes |= changes
+                    l.all_outside = l.all_outside or outside
+                    if not deep:
+                        l.changes |= changes
+                        l.outside = l.outside or outside
+                elif kind == "y":
+                    for t in found:
+                        if t[0] == "@":
+                            targets.add("*" + t[1:])
+                            l.reasons.add("getattr with a computed name on module %s%s" % (t[1:], here[0]))
+                elif kind == "c":
+                    if chain not in module.bind:
+                        targets.add("*" + module.name)
+                        l.reasons.add(chain + here[0])
+                        if not deep:
+                            l.outside = True
+                elif kind == "w":
+                    for t in found:
+                        if t[0] == "@":
+                            targets.add("*" + t[1:])
+                            l.reasons.add("module %s loaded by name%s" % (t[1:], here[0]))
+                        elif t[0] != "?":
+                            targets.add(t)
+                    own.append(ref)
+                elif kind == "p":
+                    targets |= {"*" + n for n in self.below_prefix(module, chain)} | {"*" + module.name}
+                    l.reasons.add("import_module with a computed name" + here[0])
+                elif kind == "e":
+                    l.env.add(chain)
+                    if not deep:
+                        l.env_defined.add(chain)
+                elif kind == "h":
+                    if any(self.flags.get(t) == "q" for t in found):
+                        l.env.add(chain.partition("=")[2])
+                        if not deep:
+                            l.env_defined.add(chain.partition("=")[2])
+                elif kind == "E":
+                    values = {self.flags[t][1:] for t in found if self.flags.get(t, "").startswith("v")}
+                    l.env |= values
+                    if not deep:
+                        l.env_defined |= values
+                    if not values:
+                        l.reasons.add("an environment variable with a computed name" + here[0])
+                elif kind == "z":
+                    l.reasons.add(chain + here[0])
+                targets.discard(symbol)
+                l.targets |= targets
+                if not deep:
+                    l.defined |= targets
+        l.own = _sum("\0".join(own))
+        l.definition, l.later, l.parents = l.own, None, ()
+        if node["k"] in ("def", "class"):
+            own = [node["s"]]
+            for ref in defined:
+                if ref.startswith("r"):
+                    own.append(ref + "=" + ",".join(sorted(t for t in self.follow(module, ref)[2] if t[0] != "?")))
+            l.definition = _sum("\0".join(own))
+            l.parents = [t for base in node.get("bases", ()) for t in self.follow(module, "r:" + base)[2]]
+            l.later = self.decorated(module, node) if node["k"] == "def" else None
+        return l
+
+    def decorated(self, module, node):
+        """What the decorators say of when the body runs: True for later, False for when it is defined, None for nothing."""
+        later = None
+        for chain in node.get("t", ()):
+            for t in self.follow(module, "r:" + chain)[2]:
+                if t.startswith("!dagster"):
+                    name = t.rpartition(":")[2].rpartition(".")[2]
+                    if name in _EAGER:
+                        return False
+                    if name in _LAZY or name.endswith("_assets"):
+                        later = True
+        return later
+
+    def links(self, module):
+        if module.linked is None or module.gen != self.gen:
+            module.linked = []
+            summary = module.summary
+            if summary is not None and "error" not in summary:
+                for symbol, node in zip(module.symbols, summary["nodes"]):
+                    module.linked.append(self.link(module, symbol, node, node["d"], node["b"]))
+            module.gen = self.gen
+        return module.linked
+
+    # The graph
+
+    def build(self, entries, wholes=()):
+        """Links everything that the entries load; wholes are modules of which all counts."""
+        if self.dists.refresh():
+            self.graph = None
+            self.outside_hashes = {}
+        names, wholes = tuple(sorted(set(entries))), tuple(sorted(set(wholes)))
+        if self.graph is not None and (names, wholes) == (self.entry_names, self.wholes):
+            return self.graph
+        self.entry_names, self.wholes = names, wholes
+        g = _Graph()
+        while True:
+            gen = self.gen
+            g.names = self.closure(names)
+            if gen == self.gen:
+                break
+        self.kinds, self.flags = {}, {}
+        for name in g.names:
+            module = self.modules[name]
+            if module.summary is None or "error" in module.summary:
+                continue
+            nodes = module.summary["nodes"]
+            for symbol, node in zip(module.symbols, nodes):
+                self.kinds[symbol] = node["k"]
+                if node.get("q"):
+                    self.flags[symbol] = "q"
+                elif "v" in node:
+                    self.flags[symbol] = "v" + node["v"]
+        g.links, g.resources, resources = {}, {}, []
+        for name in g.names:
+            module = self.modules[name]
+            for l in self.links(module):
+                g.links[l.symbol] = l
+            for key, digest, refs, line, end, owner in (module.summary or {}).get("resources", ()):
+                node = {"h": digest, "l": line, "e": end, "k": "effect", "n": []}
+                symbol = "%s resource %s" % (name, key)
+                while symbol in g.links:
+                    symbol += "'"
+                l = self.link(module, symbol, node, refs, ())
+                if l.loose and owner < len(module.symbols):
+                    l.targets.add(module.symbols[owner])
+                g.links[symbol] = l
+                g.resources.setdefault(key, []).append(symbol)
+                resources.append(symbol)
+        g.ids, g.keys, g.edges = {}, [], []
+
+        def identity(target):
+            i = g.ids.get(target)
+            if i is None:
+                i = g.ids[target] = len(g.keys)
+                g.keys.append(target)
+                g.edges.append(set())
+            return i
+
+        for symbol in g.links:
+            identity(symbol)
+        loaded = set(g.names)
+        for symbol, l in g.links.items():
+            edges = g.edges[g.ids[symbol]]
+            edges.add(identity("#" + l.module.name))
+            for t in l.targets:
+                edges.add(identity("!" + _outside_name(t) if t[0] == "!" else t))
+            for p in l.node.get("p", ()):
+                for r in g.resources.get(p, ()):
+                    edges.add(g.ids[r])
+            for t in l.parents:
+                parent = g.links.get(t)
+                if parent is not None and self.sees_subclasses(parent, g):
+                    g.edges[g.ids[t]].add(g.ids[symbol])
+        if resources:
+            for symbol, l in g.links.items():
+                if l.node.get("p") and "*" in g.resources and not any(p in g.resources for p in l.node["p"]):
+                    if any(r.partition(":")[2].endswith("Resource") for r in l.node["d"] if r.startswith("r:")):
+                        for r in g.resources["*"]:
+                            g.edges[g.ids[symbol]].add(g.ids[r])
+        # changes at module level
+        for symbol, l in g.links.items():
+            kind = l.node["k"]
+            changes, outside, called = set(l.changes), l.outside, set()
+            stack = list(l.calls)
+            while stack:
+                t = stack.pop()
+                if t in called or t not in g.links:
+                    continue
+                called.add(t)
+                c = g.links[t]
+                changes |= c.all_changes
+                outside = outside or c.all_outside
+                stack.extend(c.all_calls)
+            if kind in ("effect", "block") and symbol not in resources:
+                drops = any(r.startswith(("x:", "c:", "m:")) for r in l.node["d"])
+                if outside and drops or not changes and not (kind == "block" and not drops):
+                    g.edges[identity("#" + l.module.name)].add(g.ids[symbol])
+            for t in changes:
+                if t != symbol and (t in g.ids or t[0] == "#" and t[1:] in loaded):
+                    g.edges[identity(t)].add(g.ids[symbol])
+        for name in g.names:
+            module = self.modules[name]
+            edges = g.edges[identity("#" + name)]
+            for other in self.dependencies(module)[0]:
+                edges.add(identity("#" + other))
+            if module.summary is not None and "error" in module.summary:
+                edges.add(identity("~" + name))
+        for name in wholes:
+            identity(name)
+        done = 0
+        while done < len(g.keys):  # whole modules, which may name further ones
+            key = g.keys[done]
+            done += 1
+            if key[0] != "*":
+                continue
+            module = self.modules.get(key[1:])
+            if module is None:
+                continue
+            edges = g.edges[g.ids[key]]
+            edges.add(identity("#" + module.name))
+            edges.update(g.ids[l.symbol] for l in module.linked or ())
+            for targets in (module.summary or {}).get("binds", {}).values():
+                for level, base, name in targets:
+                    base = self.absolute(module, level, base)
+                    if base is None:
+                        continue
+                    for t in self.member(base, [name] if name else [], frozenset()):
+                        if t[0] == "@":
+                            edges.add(identity("*" + t[1:]))
+                        elif t[0] == "!":
+                            edges.add(identity("!" + _outside_name(t)))
+                        elif t[0] != "?":
+                            edges.add(identity(t))
+            for level, base in (module.summary or {}).get("stars", ()):
+                base = self.absolute(module, level, base)
+                if base is not None:
+                    edges.add(identity(("*" if self.module(base) is not None else "!") + base))
+        self.merkle(g)
+        self.graph = g
+        self.memo = {}
+        return g
+
+    def sees_subclasses(self, link, g, depth=0):
+        if link.node.get("i"):
+            return True
+        return depth < 20 and any(
+            t in g.links and t != link.symbol and self.sees_subclasses(g.links[t], g, depth + 1) for t in link.parents
+        )
+
+    def merkle(self, g):
+        """Tarjan's components in reverse order of reach; a component's hash covers its members and the components below."""
+        n = len(g.keys)
+        own = g.own = [""] * n
+        g.env_mask = g.reason_mask = g.broken_mask = 0
+        for i, key in enumerate(g.keys):
+            l = g.links.get(key)
+            if l is not None:
+                own[i] = l.own
+                if l.env:
+                    g.env_mask |= 1 << i
+                if l.reasons or "opaque" in l.module.summary:
+                    g.reason_mask |= 1 << i
+            elif key[0] == "!":
+                own[i] = self.outside(key[1:])[0]
+            elif key[0] == "~":
+                g.broken_mask |= 1 << i
+        edges = [list(e) for e in g.edges]
+        index, low, component = [0] * n, [0] * n, [-1] * n
+        g.component, g.hash, g.reach = component, [], []
+        stack, counter = [], 0
+        for root in range(n):
+            if index[root]:
+                continue
+            counter += 1
+            index[root] = low[root] = counter
+            stack.append(root)
+            work = [(root, iter(edges[root]))]
+            while work:
+                v, it = work[-1]
+                for w in it:
+                    if not index[w]:
+                        counter += 1
+                        index[w] = low[w] = counter
+                        stack.append(w)
+                        work.append((w, iter(edges[w])))
+                        break
+                    if component[w] < 0 and index[w] < low[v]:
+                        low[v] = index[w]
+                else:
+                    work.pop()
+                    if work and low[v] < low[work[-1][0]]:
+                        low[work[-1][0]] = low[v]
+                    if low[v] == index[v]:
+                        number, members = len(g.hash), []
+                        while True:
+                            w = stack.pop()
+                            component[w] = number
+                            members.append(w)
+                            if w == v:
+                                break
+                        reach, below = 0, set()
+                        for m in members:
+                            if own[m]:
+                                reach |= 1 << m
+                            if g.keys[m][0] == "~":
+                                reach |= 1 << m
+                            for w in edges[m]:
+                                if component[w] != number:
+                                    below.add(component[w])
+                        for c in below:
+                            reach |= g.reach[c]
+                        if len(members) == 1 and len(below) == 1 and not own[v]:
+                            g.hash.append(g.hash[next(iter(below))])
+                        else:
+                            text = sorted(own[m] + g.keys[m] for m in members if own[m])
+                            g.hash.append(_sum("\0".join(text + ["|"] + sorted({g.hash[c] for c in below}))))
+                        g.reach.append(reach)
+
+    # Third-party packages
+
+    def outside(self, name):
+        """(hash, parts) of a third-party module by its name: its distributions, else its files, else that it is missing."""
+        told = self.outside_hashes.get(name)
+        if told is not None:
+            return told
+        top = name.partition(".")[0]
+        parts = []
+        if top not in _STDLIB and top not in sys.builtin_module_names:
+            versions = self.dists.versions(top)
+            for project, version in versions:
+                parts.append({"kind": "environment", "symbol": project, "hash": version, "file": "", "line": 0, "text": "%s==%s" % (project, version)})
+            if not versions:
+                spec = self.finder.find(top)
+                state = "not installed"
+                if spec is not None:
+                    state = self.tree_hash(spec)
+                parts.append({"kind": "environment", "symbol": top, "hash": state, "file": "", "line": 0, "text": ""})
+        told = ("" if not parts else _sum("\0".join(p["symbol"] + "=" + p["hash"] for p in parts)), parts)
+        self.outside_hashes[name] = told
+        return told
+
+    def tree_hash(self, spec):
+        """The content of a package that no distribution owns."""
+        h, count = sha256(), 0
+        if spec.file and not spec.folders:
+            h.update(_read(spec.file) or b"")
+        for folder in spec.folders:
+            for base, folders, names in os.walk(folder):
+                folders[:] = sorted(f for f in folders if f != "__pycache__")
+                for name in sorted(names):
+                    if name.endswith((".py", ".so", ".pyd")) and count < 500:
+                        count += 1
+                        h.update(os.path.relpath(os.path.join(base, name), folder).encode("utf-8", "surrogateescape") + b"\0")
+                        h.update(sha256(_read(os.path.join(base, name)) or b"").digest())
+        return h.hexdigest()[:16]
+
+    # Answers
+
+    def place(self, asset):
+        """The module name in which an asset's function lies, None when it is not first-party."""
+        name, file = asset.get("module") or "", asset.get("file") or ""
+        if name and name != "__main__":
+            module = self.module(name)
+            if module is not None and module.file and (not file or _same(module.file, file)):
+                return name
+            if module is not None and not file:
+                return name
+        if file:
+            file = os.path.abspath(file)
+            found = self.finder.name_of(file)
+            if found is None and os.path.isfile(file) and self.finder.ours(file):
+                found = name if name and self.finder.find(name) is None else os.path.basename(file).rpartition(".py")[0] or os.path.basename(file)
+                if self.finder.find(found) is not None:
+                    found = found + "(" + os.path.basename(os.path.dirname(file)) + ")"
+                if found not in self.alias:
+                    self.alias[found] = _Spec(file, [], True)
+                    self.modules.pop(found, None)
+            if found is not None:
+                return found
+        return name if name and self.module(name) is not None else None
+
+    def versions(self, assets, entry=None, known=None, texts=True):
+        """The code version of each asset by its key.
+
+        assets: [{"key", "module" or "file", "qualname", "file", "line", "also": [{"module", "file", "qualname"}]}]; qualname is
+        Python's __qualname__ of the asset's function, also what else belongs to it (the ops of a graph that has no function of
+        its own). entry: {"module"} or {"file"} of the location's entry point, or a list of them; without it the assets' modules.
+        known: {key: version}: an asset whose version is that is answered by {"version", "unchanged": True} alone.
+
+        Each answer is {"version": "py1:…", "coarse": "" or why, "parts": [{kind, symbol, hash, file, line, text}], "doc", "file",
+        "line"}. kind is "code" or "environment"; parts are sorted by symbol; file is absolute and may be ""; line counts from 1.
+        When something it reaches does not parse, it is {"version": "", "error": {file, line, column, message}, …}. Under "" it is
+        the version of the entry point (parts without text): while it stays, so do the definitions."""
+        places = {}
+        for asset in assets:
+            places[asset["key"]] = self.place(asset)
+        entries = []
+        for e in entry if isinstance(entry, list) else [entry] if entry else []:
+            found = self.place(e)
+            if found is not None:
+                entries.append(found)
+                if e.get("walk"):
+                    entries.extend(self.finder.below(found))
+        also = [self.place(a) for asset in assets for a in asset.get("also") or ()]
+        found = [(self.roots(a, places[a["key"]]), [self.roots(o, self.place(o)) for o in a.get("also") or ()]) for a in assets]
+        wholes = [r for first, others in found for roots, _ in [first] + others for r in roots if r[0] == "*"]
+        g = self.build([p for p in list(places.values()) + entries + also if p is not None], wholes)
+        self.errors = [self.error(n) for n in g.names if self.broken(n)]
+        siblings = {}
+        for asset in assets:
+            if "<locals>" in asset.get("qualname", ""):
+                siblings.setdefault((places[asset["key"]], asset["qualname"]), set()).update(_key_names(asset["key"]))
+        answer, lazy = {}, set()
+        for asset, (first, others) in zip(assets, found):
+            key = asset["key"]
+            lazy.update(first[0])
+            answer[key] = self.version(g, asset, places[key], [first] + others, siblings, (known or {}).get(key), texts)
+        answer[""] = self.entry_version(g, lazy, (known or {}).get(""))
+        return answer
+
+    def broken(self, name):
+        module = self.modules.get(name)
+        return module is not None and module.summary is not None and "error" in module.summary
+
+    def error(self, name):
+        module = self.modules[name]
+        return dict(module.summary["error"], file=module.file)
+
+    def roots(self, asset, place):
+        """(symbols of an asset's function, why it is coarse)"""
+        if place is None:
+            return [], ""
+        module = self.module(place)
+        first = asset.get("qualname", "").partition(".")[0]
+        if module is None or self.broken(place):
+            return ["~" + place], ""
+        found = sorted(t for t in self.lookup(module, first, [], frozenset()) if t[0] not in "!@#*?") if first else []
+        if found:
+            return found, ""
+        if not first.isidentifier():
+            return ["*" + place], "a function without a name in " + place
+        return ["*" + place], "no function %s at the top level of %s" % (first, place)
+
+    def version(self, g, asset, place, found, siblings, was, texts):
+        roots = [r for more, _ in found for r in more]
+        reasons = {why for _, why in found if why}
+        doc = g.links.get(found[0][0][0]) if found[0][0] else None
+        answer = {"version": "", "coarse": "", "parts": [], "doc": "", "file": asset.get("file", ""), "line": asset.get("line", 0)}
+        if doc is not None:
+            answer.update(file=doc.module.file, line=self.line(doc, asset))
+            if "<locals>" not in asset.get("qualname", ""):
+                answer["doc"] = _clean(doc.node.get("doc", ""))
+        extra = []
+        qualname = asset.get("qualname", "")
+        if "<locals>" in qualname or "." in qualname:
+            for site in self.sites(g, roots, asset, siblings.get((place, qualname), ())):
+                if isinstance(site, str):
+                    roots.append(site)
+                else:
+                    extra.append(site)
+        if place is None:
+            name = asset.get("module", "").partition(".")[0]
+            if not name and not roots:
+                answer["coarse"] = "its function was not found"
+                return answer
+            if name:
+                roots.append("!" + asset["module"])
+        reach, lines = 0, []
+        for r in dict.fromkeys(roots):
+            i = g.ids.get(r)
+            if i is None:
+                reach_r, hash_r = 0, self.outside(r[1:])[0] if r[0] == "!" else r
+                lines.append(r + "=" + hash_r)
+                continue
+            reach |= g.reach[g.component[i]]
+            lines.append(r + "=" + g.hash[g.component[i]])
+        env = set()
+        for l in extra:
+            lines.append(l.symbol + "=" + l.own)
+            env |= l.env
+            reasons |= l.reasons
+            for t in sorted(l.targets):
+                i = g.ids.get("!" + _outside_name(t) if t[0] == "!" else t)
+                if i is not None:
+                    reach |= g.reach[g.component[i]]
+                    lines.append(g.hash[g.component[i]])
+        salt = roots[0] if roots else place or ""
+        for i in _bits(reach & g.env_mask):
+            env |= g.links[g.keys[i]].env
+        variables = [self.variable(salt, name) for name in sorted(env)]
+        lines += ["$%s=%s" % (v["symbol"], v["hash"]) for v in variables]
+        for i in _bits(reach & g.reason_mask):
+            l = g.links[g.keys[i]]
+            reasons |= l.reasons
+            if "opaque" in l.module.summary:
+                reasons.add("%s in %s" % (l.module.summary["opaque"], l.module.name))
+        if reach & g.broken_mask or any(r[0] == "~" for r in roots):
+            name = next((g.keys[i][1:] for i in _bits(reach & g.broken_mask)), None) or next(r[1:] for r in roots if r[0] == "~")
+            answer["error"] = self.error(name)
+            return answer
+        version = ALGORITHM + ":" + _sum("\0".join([ALGORITHM, PYTHON] + sorted(lines)))
+        if version == was:
+            return {"version": version, "unchanged": True}
+        answer["version"] = version
+        answer["coarse"] = "; ".join(sorted(reasons)[:5])
+        parts = [self.part(l, texts) for l in extra]
+        seen = set()
+        for i in _bits(reach):
+            key = g.keys[i]
+            if key[0] == "!":
+                for p in self.outside(key[1:])[1]:
+                    if p["symbol"] not in seen:
+                        seen.add(p["symbol"])
+                        parts.append(dict(p))
+            elif key in g.links:
+                parts.append(self.part(g.links[key], texts))
+        if place is None:
+            parts += [dict(p) for r in roots if r[0] == "!" for p in self.outside(r[1:])[1] if p["symbol"] not in seen]
+        parts += variables
+        parts.append({"kind": "environment", "symbol": "python", "hash": PYTHON, "file": "", "line": 0, "text": PYTHON})
+        answer["parts"] = sorted(parts, key=lambda p: (p["symbol"], p["kind"], p["hash"]))
+        return answer
+
+    def line(self, link, asset):
+        node = link.node
+        given = asset.get("line", 0)
+        if "." in asset.get("qualname", "") and node["l"] <= given <= node["e"]:
+            return given
+        return node["l"]
+
+    def part(self, link, texts):
+        node, text = link.node, ""
+        if texts and link.module.source is not None:
+            source = link.module.source
+            if source.lines is None:
+                source.lines = source.content.splitlines()
+            text = b"\n".join(source.lines[node["l"] - 1 : node["e"]])[:MAX_TEXT].decode("utf-8", "replace")
+        return {
+            "kind": "code", "symbol": link.symbol, "hash": link.own[:16], "file": link.module.file or "", "line": node["l"], "text": text,
+        }  # fmt: skip
+
+    def variable(self, salt, name):
+        upper = name.upper()
+        value = self.env.get(name)
+        if any(w in upper for w in _SECRETS) or upper.endswith("_PAT"):
+            state = "by name only"
+        elif value is None:
+            state = "unset"
+        else:
+            state = _sum("\0".join("%d:%s" % (len(s), s) for s in ("assetdev environment", salt, name, value)))[:16]
+        return {"kind": "environment", "symbol": name, "hash": state, "file": "", "line": 0, "text": ""}
+
+    def sites(self, g, roots, asset, siblings):
+        """The module-level calls that may have made an asset which a function or method defines: links of the calls, and symbols
+        of what lies between. A call that names another asset in the place of this one's name is left out."""
+        if "sites" not in self.memo:
+            by_callee, callers = {}, {}
+            for l in g.links.values():
+                covered = set()
+                for number, (callees, name, digest, refs, line, end) in enumerate(l.node.get("u", ())):
+                    for callee in callees:
+                        for t in self.follow(l.module, "k:" + callee)[2]:
+                            by_callee.setdefault(t, []).append((l, number))
+                            covered.add(t)
+                for t in l.all_calls - covered:
+                    callers.setdefault(t, []).append(l)
+            self.memo["sites"] = (by_callee, callers)
+        by_callee, callers = self.memo["sites"]
+        own = _key_names(asset["key"])
+        found, queue, seen = [], list(roots), set(roots)
+        while queue:
+            producer = queue.pop()
+            for l, number in by_callee.get(producer, ()):
+                callees, name, digest, refs, line, end = l.node["u"][number]
+                if name and name in siblings and name not in own:
+                    continue
+                symbol = "%s.%s(%s)" % (l.module.name, callees[0], repr(name) if name else "…")
+                node = {"h": digest, "l": line, "e": end, "k": "effect", "n": []}
+                link = self.link(l.module, symbol, node, refs, ())
+                if not any(f.own == link.own and f.symbol == symbol for f in found if not isinstance(f, str)):
+                    while any(not isinstance(f, str) and f.symbol == link.symbol for f in found):
+                        link.symbol += "'"
+                    found.append(link)
+                if l.node["k"] == "assign" and l.symbol not in seen:
+                    seen.add(l.symbol)
+                    queue.append(l.symbol)
+            for l in callers.get(producer, ()):
+                if l.symbol not in seen:
+                    seen.add(l.symbol)
+                    if l.node["k"] not in ("def", "class") or producer in l.all_calls:
+                        found.append(l.symbol)
+                    if l.node["k"] in ("def", "class"):
+                        queue.append(l.symbol)
+        return found
+
+    def entry_version(self, g, asset_roots, was):
+        """Everything that runs when the modules are imported and the definitions are made, without the bodies of functions that
+        Dagster keeps for later."""
+        lines, env, parts, seen, queue, reasons = [], set(), [], set(), [], set()
+        broken = next((n for n in g.names if self.broken(n)), None)
+        if broken is not None:
+            return {"version": "", "coarse": "", "parts": [], "doc": "", "file": "", "line": 0, "error": self.error(broken)}
+
+        modules = set()
+
+        def include(name):
+            stack = [name]
+            while stack:
+                name = stack.pop()
+                module = self.modules.get(name)
+                if name in modules or module is None:
+                    continue
+                modules.add(name)
+                imports = self.dependencies(module)[0]
+                stack.extend(imports)
+                lines.append("module %s %s" % (name, ",".join(imports)))
+                for l in module.linked or ():
+                    kind = l.node["k"]
+                    add(l, kind not in ("def", "class"))
+                    if kind not in ("def", "class"):
+                        reasons.update(l.reasons)
+
+        def add(l, whole):
+            node = l.node
+            if (l.symbol, whole) in seen:
+                return
+            seen.add((l.symbol, whole))
+            if l.module.name not in modules:
+                include(l.module.name)
+            own_doc, docs = node.get("o", ("", ""))
+            digest = l.own + docs if whole else l.definition + own_doc
+            lines.append("%s%s=%s" % ("+" if whole else "-", l.symbol, digest))
+            parts.append({
+                "kind": "code", "symbol": l.symbol, "hash": _sum(digest)[:16], "file": l.module.file or "", "line": node["l"], "text": "",
+            })  # fmt: skip
+            env.update(l.env if whole else l.env_defined)
+            queue.append(l.targets if whole else l.defined)
+
+        for name in self.entry_names:
+            include(name)
+            for i, _ in enumerate(name.split(".")):
+                include(".".join(name.split(".")[:i]))
+        while queue:
+            for t in queue.pop():
+                if t[0] == "*" and self.modules.get(t[1:]) is not None:
+                    include(t[1:])
+                    links = self.modules[t[1:]].linked or ()
+                else:
+                    links = [g.links[t]] if t in g.links else ()
+                for l in links:
+                    if not (l.later or l.later is None and l.node["k"] == "def" and l.symbol in asset_roots):
+                        add(l, True)
+        for name in sorted(modules):
+            summary = self.modules[name].summary
+            for level, base, _, _ in (summary or {}).get("imports", ()):
+                base = self.absolute(self.modules[name], level, base)
+                if base and self.module(base) is None:
+                    told = self.outside(base)
+                    lines.append("!%s=%s" % (base.partition(".")[0], told[0]))
+                    parts.extend(p for p in told[1] if p["symbol"] not in seen)
+                    seen.update(p["symbol"] for p in told[1])
+        for name in sorted(env):
+            variable = self.variable("", name)
+            lines.append("$%s=%s" % (name, variable["hash"]))
+            parts.append(variable)
+        version = ALGORITHM + ":" + _sum("\0".join([ALGORITHM, PYTHON] + sorted(set(lines))))
+        if version == was:
+            return {"version": version, "unchanged": True}
+        whole = {s[0] for s in seen if isinstance(s, tuple) and s[1]}
+        kept, once = [], set()
+        for p in sorted(parts, key=lambda p: (p["symbol"], p["hash"])):
+            if p["kind"] == "code" and p["symbol"] in whole and p["symbol"] in once:
+                p["symbol"] += " body"
+            once.add(p["symbol"])
+            kept.append(p)
+        return {"version": version, "coarse": "; ".join(sorted(reasons)[:5]), "parts": kept, "doc": "", "file": "", "line": 0}
+
+
+def _stat_key(info):
+    return (info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino, info.st_dev)
+
+
+def _same(a, b):
+    return os.path.abspath(a) == os.path.abspath(b) or os.path.realpath(a) == os.path.realpath(b)
+
+
+def _bits(mask):
+    while mask:
+        low = mask & -mask
+        yield low.bit_length() - 1
+        mask ^= low
+
+
+def _key_names(key):
+    parts = key.split("/")
+    return {key, parts[-1], "_".join(parts), "__".join(parts)}
+
+
+def _clean(doc):
+    lines = doc.expandtabs().strip().splitlines()
+    margin = min((len(x) - len(x.lstrip()) for x in lines[1:] if x.strip()), default=0)
+    return "\n".join([x.rstrip() if i == 0 else x[margin:].rstrip() for i, x in enumerate(lines)])
+
+
+def hash_files(paths, base=""):
+    """Parts of kind "file" for further files that count: the symbol is the path relative to base (as given when it lies
+    elsewhere or base is ""), with slashes; a file that cannot be read has the hash "no such file". Sorted, without duplicates."""
+    parts = {}
+    for path in paths:
+        full = os.path.normpath(os.path.join(base, path) if base else path)
+        symbol = path
+        if base:
+            relative = os.path.relpath(full, base)
+            symbol = path if relative.startswith("..") else relative
+        symbol = symbol.replace(os.sep, "/")
+        h = sha256()
+        try:
+            with open(full, "rb") as f:
+                for block in iter(lambda: f.read(1 << 20), b""):
+                    h.update(block)
+            state = h.hexdigest()[:16]
+        except (OSError, ValueError):
+            state = "no such file"
+        parts[symbol] = {"kind": "file", "symbol": symbol, "hash": state, "file": full, "line": 1 if state != "no such file" else 0, "text": ""}
+    return [parts[s] for s in sorted(parts)]
+
+
+# ---------------------------------------------------------------------------------------------------------------------------
+# The line protocol
+
+
+class Service:
+    """Answers requests that JSON can carry. handle() takes and gives dictionaries; the caller may be a line protocol or the fork
+    server. Requests, each with "op" and, echoed, "id":
+
+      open      index (a name, "" when absent), roots or workspace_roots (then first_party_roots finds them), sys_path, cache_dir, env → {roots}
+      update    index, files (a list, null or absent for "look at everything") → {}
+      versions  index, assets, entry, known, texts, and optionally update (as files of update) → {versions, errors}
+      files     files, base → {parts}
+      roots     sys_path, workspace_roots → {roots}
+      close     index → {}
+
+    A failed request is answered by {"error": text}.
+    """
+
+    def __init__(self):
+        self.indexes = {}
+
+    def handle(self, request):
+        answer = {"id": request.get("id")} if isinstance(request, dict) else {}
+        try:
+            answer.update(getattr(self, "do_" + str(request["op"]), self.unknown)(request))
+        except Exception as e:  # a request must never end the process
+            answer["error"] = "%s: %s" % (type(e).__name__, e)
+        return answer
+
+    def unknown(self, request):
+        raise ValueError("no such operation %r" % (request["op"],))
+
+    def index(self, request):
+        name = request.get("index", "")
+        if name not in self.indexes:
+            raise ValueError("index %r is not open" % (name,))
+        return self.indexes[name]
+
+    def do_open(self, request):
+        sys_path = request.get("sys_path") or sys.path
+        roots = request.get("roots")
+        if roots is None:
+            roots = first_party_roots(sys_path, request.get("workspace_roots") or [])
+        self.indexes[request.get("index", "")] = Index(roots, sys_path, request.get("cache_dir", ""), request.get("env"))
+        return {"roots": roots}
+
+    def do_update(self, request):
+        self.index(request).update(request.get("files"))
+        return {}
+
+    def do_versions(self, request):
+        index = self.index(request)
+        if "update" in request:
+            index.update(request["update"])
+        versions = index.versions(request.get("assets") or [], request.get("entry"), request.get("known"), request.get("texts", True))
+        return {"versions": versions, "errors": index.errors}
+
+    def do_files(self, request):
+        return {"parts": hash_files(request.get("files") or [], request.get("base", ""))}
+
+    def do_roots(self, request):
+        return {"roots": first_party_roots(request.get("sys_path") or sys.path, request.get("workspace_roots") or [])}
+
+    def do_close(self, request):
+        self.indexes.pop(request.get("index", ""), None)
+        return {}
+
+
+def main():
+    """Reads one JSON request a line on stdin until its end, writes one JSON answer a line on stdout."""
+    import json
+
+    service, answers = Service(), sys.stdout.buffer
+    for line in sys.stdin.buffer:
+        if not line.strip():
+            continue
+        try:
+            request = json.loads(line)
+        except (ValueError, RecursionError) as e:
+            answer = {"error": "a request that is no JSON: %s" % e}
+        else:
+            answer = service.handle(request)
+        answers.write(json.dumps(answer, separators=(",", ":")).encode("ascii") + b"\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()
