@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/assetdev/assetdev/graph"
@@ -23,6 +24,9 @@ type Materialize struct {
 	By        string        // user, auto or ci
 	Confirmed bool          // start without asking
 	Marked    bool          // Keys are marks: always asks
+
+	Config json.RawMessage // run config of the steps, an object; nil is none
+	Debug  bool            // one step after the other, each with the terminal of this process, for a debugger
 }
 
 // Confirm starts the plan of Snapshot.Question.

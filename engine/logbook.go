@@ -17,9 +17,10 @@ import (
 type logbook struct {
 	history *history.History
 
-	mu    sync.Mutex
-	rings map[logKey]*child.Ring
-	order []logKey // oldest first
+	mu     sync.Mutex
+	rings  map[logKey]*child.Ring
+	shared map[logKey]graph.Key // whose log is that of the step
+	order  []logKey             // of rings, oldest first
 }
 
 type logKey struct {
@@ -31,7 +32,7 @@ type logKey struct {
 const maxRings = 64
 
 func newLogbook(h *history.History) *logbook {
-	return &logbook{history: h, rings: map[logKey]*child.Ring{}}
+	return &logbook{history: h, rings: map[logKey]*child.Ring{}, shared: map[logKey]graph.Key{}}
 }
 
 // open returns the ring of a step that is about to run.
@@ -54,10 +55,46 @@ func (l *logbook) open(run string, key graph.Key, each func(child.Line)) (*child
 	return ring, nil
 }
 
+// share makes the ring of the first step that of the others as well: one process makes all of them.
+func (l *logbook) share(run string, keys []graph.Key) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ring := l.rings[logKey{run, keys[0]}]
+	for _, key := range keys[1:] {
+		delete(l.rings, logKey{run, key})
+		if ring != nil {
+			l.shared[logKey{run, key}] = keys[0]
+		}
+	}
+}
+
+// shareFile gives the file of the first step's log the names of the others.
+func (l *logbook) shareFile(run string, keys []graph.Key) error {
+	first := l.history.LogFile(run, keys[0])
+	if _, err := os.Stat(first); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var problems []error
+	for _, key := range keys[1:] {
+		file := l.history.LogFile(run, key)
+		err := os.Link(first, file)
+		if errors.Is(err, fs.ErrExist) { // of an earlier attempt
+			if err = os.Remove(file); err == nil {
+				err = os.Link(first, file)
+			}
+		}
+		problems = append(problems, err)
+	}
+	return errors.Join(problems...)
+}
+
 // Log returns up to max lines of a step's log after the line with number since (0: from the start; negative: the last max
 // lines), the number of the last line there is, and how many lines before the first one returned are gone.
 func (e *Engine) Log(run string, key graph.Key, since int64, limit int) (lines []LogLine, last, dropped int64, err error) {
 	e.logs.mu.Lock()
+	if first, ok := e.logs.shared[logKey{run, key}]; ok {
+		key = first
+	}
 	ring := e.logs.rings[logKey{run, key}]
 	e.logs.mu.Unlock()
 	if ring == nil {

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -19,11 +16,8 @@ import (
 	"github.com/assetdev/assetdev/graph"
 	"github.com/assetdev/assetdev/internal/child"
 	"github.com/assetdev/assetdev/internal/diag"
-	"github.com/assetdev/assetdev/internal/git"
-	"github.com/assetdev/assetdev/internal/wire"
 	"github.com/assetdev/assetdev/iomanager"
 	"github.com/assetdev/assetdev/loader"
-	"github.com/assetdev/assetdev/loader/location"
 )
 
 // An activeRun is the run that goes on. It belongs to the owner goroutine.
@@ -72,7 +66,10 @@ func (e *Engine) start(m Materialize, plan graph.Plan) error {
 	if jobs <= 0 {
 		jobs = runtime.GOMAXPROCS(0)
 	}
-	limits := run.Limits{Jobs: jobs, PerLocation: map[string]int{}}
+	if m.Debug {
+		jobs = 1 // there is one terminal
+	}
+	limits := run.Limits{Jobs: jobs, PerLocation: map[string]int{}, PerPool: e.ws.Settings.Pools}
 	for _, l := range e.ws.Locations {
 		limits.PerLocation[l.Name] = l.Jobs
 	}
@@ -88,6 +85,7 @@ func (e *Engine) start(m Materialize, plan graph.Plan) error {
 		}
 	}
 	e.run = r
+	e.repaintSteps(r)
 	e.question = nil
 	selection := m.Selection
 	if m.Keys != nil {
@@ -140,14 +138,20 @@ func (e *Engine) perform(effects []run.Effect) {
 // needed says whether a step whose upstreams in the run have all ended still has to run.
 func (e *Engine) needed(key graph.Key) bool {
 	r := e.run
-	if r.steps[key].Why == "forced" {
+	step := r.schedule.Step(key)
+	if step.Why == "forced" && !step.Sibling {
 		return true
 	}
 	fresh := e.judge()
 	status := fresh.Status(key)
 	if status == graph.Stale && !r.request.Only {
-		// Only upstreams that are stale for a reason outside this run: nothing new to read.
-		return slices.ContainsFunc(fresh.Reasons(key), func(reason graph.Reason) bool { return reason.Kind != graph.UpstreamStale }) || r.request.Only
+		// Only upstreams that are stale for a reason outside this run: nothing new to read. Those that one process makes together with it
+		// are not made yet.
+		return slices.ContainsFunc(fresh.Reasons(key), func(reason graph.Reason) bool {
+			up := r.schedule.Step(reason.Asset)
+			together := up != nil && up.Asset != key && !up.Unit.IsZero() && up.Unit == step.Unit
+			return reason.Kind != graph.UpstreamStale || together && e.needed(reason.Asset)
+		})
 	}
 	return status != graph.Fresh
 }
@@ -157,6 +161,7 @@ func (e *Engine) tellStep(r *activeRun, s run.Effect) {
 	key := s.Key
 	step := r.steps[key]
 	step.State, step.Attempt = s.State.String(), s.Attempt
+	e.repaint(key)
 	ev := event.Event{Kind: event.KindStep, Run: r.id, Asset: &key, Location: step.Location, Attempt: s.Attempt, State: step.State}
 	switch s.State {
 	case run.Want, run.Ready:
@@ -196,6 +201,7 @@ func (e *Engine) remember(r *activeRun, key graph.Key, state run.State, step *St
 	stored := e.stored[key]
 	stored.Last = &last
 	e.stored[key] = stored
+	e.repaint(key)
 	known := e.remembered[key]
 	known.Last = &last
 	if o.TookMS >= 0 {
@@ -227,6 +233,7 @@ func (e *Engine) endRun(r *activeRun, outcome string) {
 	r.ended.MS = ms
 	e.lastRun = r.ended
 	e.run = nil
+	e.repaintSteps(r)
 	e.touch()
 	if e.ctx.Err() != nil {
 		return
@@ -245,7 +252,8 @@ func (e *Engine) startQueued() {
 		case err != nil:
 			e.notice(diag.New("run", "%w", err))
 		case reply.Run == "" && reply.Question == "":
-			e.notice(diag.New("run", "%s", reply.Text))
+			e.told = &Told{At: time.Now(), Text: reply.Text}
+			e.touch()
 		}
 	}
 	if e.run == nil && e.ctx.Err() == nil {
@@ -339,264 +347,30 @@ func (e *Engine) endRunNow() {
 	}
 }
 
-// A stepJob is all that a worker needs to run one step; it holds nothing of the owner's.
-type stepJob struct {
-	run, dir string
-	asset    graph.Asset
-	attempt  int
-	inputs   []iomanager.Pinned
-	owners   map[graph.Key]string // location of each input, "" for none
-	baseSeq  int64
-	restore  bool // data of an earlier version with the same code and inputs may be put back
-	timeout  time.Duration
-	git      *graph.Git
-	user     string
-}
-
-// A stepResult is what a worker reports.
-type stepResult struct {
-	outcome  run.State
-	record   *graph.Record
-	restored bool
-	err      *event.Error
-	git      *graph.Git
-	foreign  map[graph.Key]graph.Stored // what was found of inputs that something else made
-}
-
-// startStep pins the step's inputs and starts its worker.
-func (e *Engine) startStep(r *activeRun, key graph.Key) {
-	asset, _ := e.graph.Asset(key)
-	stored := e.stored[key]
-	job := stepJob{
-		run: r.id, dir: filepath.Join(e.state, "steps", r.id+"-"+strings.ReplaceAll(key.String(), "/", "%2F")), asset: asset, attempt: r.schedule.Step(key).Attempt,
-		owners: map[graph.Key]string{}, timeout: asset.Timeout, git: r.gits[asset.Location], user: e.user,
-	}
-	if r.request.Timeout > 0 {
-		job.timeout = r.request.Timeout
-	}
-	if stored.Record != nil {
-		job.baseSeq = stored.Record.Seq
-	}
-	for _, dep := range asset.Deps {
-		job.inputs = append(job.inputs, iomanager.Pinned{Key: dep, Record: e.stored[dep].Record})
-		if a, ok := e.graph.Asset(dep); ok {
-			job.owners[dep] = a.Location
-		}
-	}
-	switch status := e.judge().Status(key); status {
-	case graph.Missing, graph.Stale:
-		job.restore = r.steps[key].Why != "forced" && (stored.Record == nil || len(stored.Record.Changed) == 0)
-	case graph.External, graph.Unknown, graph.Overdue, graph.Fresh:
-	}
-	ctx, stop := context.WithCancel(e.ctx)
-	r.stops[key] = stop
-	e.workers.Go(func() {
-		defer stop()
-		result := e.runStep(ctx, job)
-		e.post(func() { e.stepEnded(r, key, result) })
-	})
-}
-
-// stepEnded takes a worker's result.
-func (e *Engine) stepEnded(r *activeRun, key graph.Key, result stepResult) {
-	delete(r.stops, key)
-	differs := result.foreign
-	if differs == nil {
-		differs = map[graph.Key]graph.Stored{}
-	}
-	if result.record != nil {
-		stored := e.stored[key]
-		stored.Record, stored.Data, stored.Text = result.record, graph.DataPresent, ""
-		differs[key] = stored
-	}
-	e.commits++
-	e.changed(differs)
-	if result.git != nil {
-		asset, _ := e.graph.Asset(key)
-		r.gits[asset.Location] = result.git
-	}
-	step := r.steps[key]
-	step.Error, step.restored = result.err, result.restored
-	if e.run != r {
-		return
-	}
-	e.perform(r.schedule.Next(run.Ended{Key: key, Outcome: result.outcome}))
-}
-
-func failed(err error) stepResult {
-	if e, ok := errors.AsType[*location.Error](err); ok {
-		return stepResult{outcome: run.Failed, err: &event.Error{Message: e.Message, Trace: e.Trace, File: e.File, Line: e.Line}}
-	}
-	if d, ok := errors.AsType[*diag.Error](err); ok {
-		text := d.What
-		if d.Hint != "" {
-			text += " (" + d.Hint + ")"
-		}
-		return stepResult{outcome: run.Failed, err: &event.Error{Message: text, File: d.Pos.File, Line: d.Pos.Line}}
-	}
-	return stepResult{outcome: run.Failed, err: &event.Error{Message: err.Error()}}
-}
-
-// runStep runs one step from its pinned inputs to its commit. It runs on a worker.
-func (e *Engine) runStep(ctx context.Context, job stepJob) (result stepResult) {
-	began := time.Now()
-	asset := job.asset
-	pin, err := e.loader.Pin(ctx, asset.Location, asset.Key)
-	if err != nil {
-		return e.stopped(ctx, failed(err))
-	}
-	code := pin.Code
-	// Inputs are pinned now, as they are stored, not as they were known when the step was planned.
-	inputs := map[graph.Key]string{}
-	for i := range job.inputs {
-		in := &job.inputs[i]
-		if in.Record, inputs[in.Key], err = e.newest(ctx, in.Key); err != nil {
-			return e.stopped(ctx, failed(err))
-		}
-	}
-	own, err := e.manager.Latest(ctx, asset.Key)
-	if err != nil {
-		return e.stopped(ctx, failed(err))
-	}
-	if own != nil {
-		job.baseSeq = own.Seq
-	}
-	record := graph.Record{Key: asset.Key, Run: job.run, Attempt: job.attempt, Location: asset.Location, Code: bare(code), Inputs: inputs, By: job.user}
-	if job.git == nil {
-		if dir := e.loader.State(asset.Location).Dir; dir != "" {
-			if state, ok, err := git.State(ctx, e.grant, dir); err == nil && ok {
-				job.git = &graph.Git{Commit: state.Commit, Dirty: state.Dirty, Branch: state.Branch}
-			}
-		}
-	}
-	record.Git = job.git
-	result.git = job.git
-
-	if job.restore {
-		earlier, err := e.manager.FindVersion(ctx, asset.Key, code.Version, inputs)
-		if err != nil {
-			return e.stopped(ctx, failed(err))
-		}
-		young := asset.MaxAge == 0 || earlier != nil && time.Since(earlier.At) < asset.MaxAge
-		if earlier != nil && earlier.File != "" && young {
-			update := *earlier // its data is as old as it was
-			update.Run, update.Attempt, update.By, update.Git, update.Code = job.run, job.attempt, job.user, job.git, record.Code
-			restored, outcome, err := e.manager.Restore(ctx, asset.Key, *earlier, update)
-			switch {
-			case err == nil || e.behind(asset.Key, err):
-				result.record, result.restored, result.outcome = &restored, true, run.Unchanged
-				if outcome == iomanager.Superseded {
-					result.outcome = run.Superseded
-				}
-				return result
-			case !errors.Is(err, fs.ErrNotExist):
-				return e.stopped(ctx, failed(err))
-			}
-			// The kept data is gone or damaged: make it anew.
-		}
-	}
-
-	if err := os.MkdirAll(job.dir, 0o700); err != nil {
-		return failed(fmt.Errorf("make a folder for the step: %w", err))
-	}
-	defer func() {
-		if err := os.RemoveAll(job.dir); err != nil {
-			e.post(func() { e.notice(diag.New("state", "remove the step's folder: %w", err)) })
-		}
-	}()
-	view, err := e.manager.View(ctx, filepath.Join(job.dir, "view"), job.inputs, true)
-	if err != nil {
-		return e.stopped(ctx, failed(err))
-	}
-	request := wire.Request{
-		Type: wire.Materialize, Run: job.run, Asset: asset.Key.Bare().String(), Attempt: job.attempt,
-		View: filepath.Join(job.dir, "view"), Output: filepath.Join(job.dir, "output"),
-	}
-	for _, in := range view {
-		request.Inputs = append(request.Inputs, wire.Input{
-			Asset: in.Key.String(), Parquet: in.Parquet, Arrow: in.Arrow, DataVersion: in.DataVersion, Location: job.owners[in.Key],
-			Command: "assetdev materialize " + in.Key.String(),
-		})
-	}
-	ring, err := e.logs.open(job.run, asset.Key, func(line child.Line) { e.logLine(job.run, asset.Key, line) })
-	if err != nil {
-		return failed(err)
-	}
-	stepCtx := ctx
-	if job.timeout > 0 {
-		var cancel context.CancelFunc
-		stepCtx, cancel = context.WithTimeout(ctx, job.timeout)
-		defer cancel()
-	}
-	said, err := e.loader.Materialize(stepCtx, asset.Location, request, &stepOutput{e, job.run, asset.Key, ring})
-	if closeErr := ring.Close(); closeErr != nil {
-		e.post(func() { e.notice(diag.New("state", "log of %s: %w", asset.Key, closeErr)) })
-	}
-	if err != nil {
-		if stepCtx.Err() != nil && ctx.Err() == nil {
-			err = &location.Error{Message: fmt.Sprintf("timed out after %s", job.timeout)}
-		}
-		return e.stopped(ctx, failed(err))
-	}
-	record.Metadata = said.Metadata
-
-	// Compare again what was pinned: what changed while the step ran marks its result.
-	after, err := e.loader.Pin(ctx, asset.Location, asset.Key)
-	var changed bool
-	record.Code, changed = ranCode(pin, after, said.Build)
-	record.Code = bare(record.Code)
-	if err != nil || changed {
-		record.Changed = append(record.Changed, "code")
-	}
-	for _, in := range job.inputs {
-		_, now, err := e.newest(ctx, in.Key)
-		if err != nil {
-			return e.stopped(ctx, failed(err))
-		}
-		if now != inputs[in.Key] {
-			record.Changed = append(record.Changed, in.Key.String())
-		}
-	}
-	var foreign []graph.Key
-	for _, in := range job.inputs {
-		if in.Record == nil && inputs[in.Key] != "" {
-			foreign = append(foreign, in.Key)
-		}
-	}
-	if len(foreign) > 0 {
-		if result.foreign, err = e.manager.Stored(ctx, foreign); err != nil {
-			return e.stopped(ctx, failed(err))
-		}
-	}
-	record.At = time.Now()
-	record.Took = record.At.Sub(began)
-	committed, outcome, err := e.manager.Commit(ctx, iomanager.Draft{
-		Record: record, Output: request.Output, Format: said.Format, AuthorDataVersion: said.DataVersion, Unordered: asset.Unordered, BaseSeq: job.baseSeq,
-	})
-	if err != nil && !e.behind(asset.Key, err) {
-		return e.stopped(ctx, failed(err))
-	}
-	result.record = &committed
-	switch outcome {
-	case iomanager.Succeeded:
-		result.outcome = run.Succeeded
-	case iomanager.Unchanged:
-		result.outcome = run.Unchanged
-	case iomanager.Superseded:
-		result.outcome = run.Superseded
-	}
-	return result
-}
-
 // newest returns the newest record of an input and its data version; of data that something else made there is no record, and the
 // version is that of the file as it is.
-func (e *Engine) newest(ctx context.Context, key graph.Key) (*graph.Record, string, error) {
+func (e *Engine) newest(ctx context.Context, key graph.Key, made *graph.Made) (*graph.Record, string, error) {
 	record, err := e.manager.Latest(ctx, key)
 	if err != nil || record != nil {
 		return record, versionOf(record), err
 	}
 	version, err := e.manager.ForeignVersion(ctx, key)
+	if err == nil && version == "" && made != nil {
+		version, err = e.madeVersion(ctx, made)
+	}
 	return nil, version, err
+}
+
+// madeVersion returns the data version of what the framework's own history says was made: of its file, where it names one that can be
+// read, else of the materialization.
+func (e *Engine) madeVersion(ctx context.Context, made *graph.Made) (string, error) {
+	if made.Path != "" {
+		version, err := e.manager.FileVersion(ctx, made.Path)
+		if err == nil || ctx.Err() != nil {
+			return version, err
+		}
+	}
+	return made.Version(), nil
 }
 
 func versionOf(record *graph.Record) string {
@@ -637,14 +411,6 @@ func notCode(code graph.Code) []graph.Part {
 	return slices.DeleteFunc(slices.Clone(code.Parts), func(p graph.Part) bool { return p.Kind == graph.PartCode })
 }
 
-// stopped turns a failure into a cancellation when the step was stopped.
-func (e *Engine) stopped(ctx context.Context, result stepResult) stepResult {
-	if ctx.Err() != nil {
-		result.outcome, result.err = run.Cancelled, nil
-	}
-	return result
-}
-
 // bare returns the code version as records keep it.
 func bare(code graph.Code) graph.Code {
 	code.Parts = slices.Clone(code.Parts)
@@ -654,11 +420,11 @@ func bare(code graph.Code) graph.Code {
 	return code
 }
 
-// A stepOutput passes on what a running step says.
+// A stepOutput passes on what a running step says; its progress is that of all assets which it makes.
 type stepOutput struct {
 	engine *Engine
 	run    string
-	key    graph.Key
+	keys   []graph.Key
 	ring   *child.Ring
 }
 
@@ -670,9 +436,12 @@ func (o *stepOutput) Progress(fraction float64, text string) {
 		if e.run == nil || e.run.id != o.run {
 			return
 		}
-		step := e.run.steps[o.key]
-		step.Fraction, step.Text = fraction, text
-		e.emit(event.Event{Kind: event.KindProgress, Run: o.run, Asset: &o.key, Fraction: &fraction, Text: text})
+		for _, key := range o.keys {
+			step := e.run.steps[key]
+			step.Fraction, step.Text = fraction, text
+			e.repaint(key)
+		}
+		e.emit(event.Event{Kind: event.KindProgress, Run: o.run, Asset: &o.keys[0], Fraction: &fraction, Text: text})
 	})
 }
 

@@ -89,6 +89,12 @@ type Event struct {
 
 	Changed []graph.Key `json:"changed,omitempty"` // reload
 
+	Name     string                     `json:"name,omitempty"` // check
+	Passed   *bool                      `json:"passed,omitempty"`
+	Severity string                     `json:"severity,omitempty"` // WARN or ERROR
+	Blocking *bool                      `json:"blocking,omitempty"`
+	Metadata map[string]json.RawMessage `json:"metadata,omitempty"`
+
 	Counts map[string]int `json:"counts,omitempty"` // run: final states of its steps
 }
 
@@ -146,6 +152,22 @@ func (e Event) MarshalJSON() ([]byte, error) {
 			Level  *string    `json:"level"` // null for what a step wrote to stdout or stderr
 			Text   string     `json:"text"`
 		}{h, run, e.Asset, known(e.Stream), known(e.Level), text})
+	case KindCheck:
+		metadata := e.Metadata
+		if metadata == nil {
+			metadata = map[string]json.RawMessage{}
+		}
+		return encode(struct {
+			head
+			Run      *string                    `json:"run"`
+			Asset    *graph.Key                 `json:"asset"`
+			Name     string                     `json:"name"`
+			Passed   *bool                      `json:"passed"`
+			Severity string                     `json:"severity"`
+			Blocking *bool                      `json:"blocking"`
+			Text     string                     `json:"text"`
+			Metadata map[string]json.RawMessage `json:"metadata"`
+		}{h, run, e.Asset, e.Name, e.Passed, e.Severity, e.Blocking, text, metadata})
 	case KindReload:
 		return encode(struct {
 			head

@@ -49,7 +49,7 @@ const (
 	Superseded
 	// Failed: it ran and failed, after all its retries.
 	Failed
-	// Skipped: it did not run, because an upstream is not good or the run fails fast.
+	// Skipped: it did not run, because an upstream is not good or the run fails fast; or it ran, chose to make nothing, and there is nothing.
 	Skipped
 	// Cancelled: the user ended it, before or while it ran.
 	Cancelled
@@ -159,8 +159,8 @@ type Checked struct {
 	Needed bool
 }
 
-// Ended says that a running step stopped with the outcome: Succeeded, Unchanged, Superseded, Failed or Cancelled. The owner says
-// so of each step of a unit, one after the other, once their process has ended.
+// Ended says that a running step stopped with the outcome: Succeeded, Unchanged, Superseded, Failed, Cancelled, or Skipped when it chose to
+// make nothing. The owner says so of each step of a unit, one after the other, once their process has ended.
 type Ended struct {
 	Key     graph.Key
 	Outcome State
@@ -604,7 +604,7 @@ func (r *Run) Counts() map[State]int {
 }
 
 // Outcome returns the state of the whole run once all steps are final: failed when one failed or a blocking check did, else cancelled
-// when one was, else succeeded.
+// when one was, else succeeded: what is skipped then, its step chose not to make, or it reads such an asset.
 func (r *Run) Outcome() string {
 	counts := r.Counts()
 	switch {
@@ -612,8 +612,6 @@ func (r *Run) Outcome() string {
 		return event.Failed
 	case counts[Cancelled] > 0:
 		return event.Cancelled
-	case counts[Skipped] > 0:
-		return event.Failed
 	}
 	return event.Succeeded
 }

@@ -546,7 +546,7 @@ func TestAnyRunEnds(t *testing.T) {
 				take(Checked{remove(&checks), rapid.Bool().Draw(t, "needed")})
 			case len(running) > 0:
 				take(Ended{
-					Key: remove(&running), Outcome: rapid.SampledFrom([]State{Succeeded, Unchanged, Superseded, Failed, Cancelled}).Draw(t, "outcome"),
+					Key: remove(&running), Outcome: rapid.SampledFrom([]State{Succeeded, Unchanged, Superseded, Failed, Skipped, Cancelled}).Draw(t, "outcome"),
 					Held: rapid.IntRange(0, 5).Draw(t, "held") == 0,
 				})
 			default:

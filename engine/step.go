@@ -1,0 +1,694 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/assetdev/assetdev/engine/event"
+	"github.com/assetdev/assetdev/engine/run"
+	"github.com/assetdev/assetdev/graph"
+	"github.com/assetdev/assetdev/internal/child"
+	"github.com/assetdev/assetdev/internal/diag"
+	"github.com/assetdev/assetdev/internal/git"
+	"github.com/assetdev/assetdev/internal/wire"
+	"github.com/assetdev/assetdev/iomanager"
+	"github.com/assetdev/assetdev/loader"
+	"github.com/assetdev/assetdev/loader/location"
+)
+
+// What one process does for a run, from pinned inputs to commits.
+//
+//	(a) A process makes one asset, or all wanted assets of one multi-asset step. Each of them gets a record, an outcome and an error of its own.
+//	(b) What is read by two of them, and made by one, is committed before the other: its reader pins what this very process made.
+//	(c) A failure of the process fails what was not committed.
+
+// A stepJob is all that a worker needs to run one process; it holds nothing of the owner's.
+type stepJob struct {
+	run, dir string
+	location string
+	assets   []stepAsset // in the order of the plan: what is read stands before its reader
+	together bool        // none of them can be made without the others
+	attempt  int
+	inputs   []stepInput // of all of them, without those that are among them
+	timeout  time.Duration
+	git      *graph.Git
+	user     string
+	config   json.RawMessage
+	debug    bool
+}
+
+// A stepAsset is one asset that a process makes.
+type stepAsset struct {
+	asset   graph.Asset
+	baseSeq int64
+	restore bool // data of an earlier version with the same code and inputs may be put back
+}
+
+// A stepInput is an input of a step, and what is known of it beside its record.
+type stepInput struct {
+	iomanager.Pinned
+	owner    string // location that makes it, "" for none
+	storedBy string
+	made     *graph.Made
+}
+
+// A stepResult is what a worker reports: one outcome for each asset of the job.
+type stepResult struct {
+	made    []assetResult
+	git     *graph.Git
+	foreign map[graph.Key]graph.Stored // what was found of inputs that something else made
+}
+
+// An assetResult is what became of one asset.
+type assetResult struct {
+	key      graph.Key
+	outcome  run.State
+	record   *graph.Record
+	restored bool
+	err      *event.Error
+	checks   []wire.Check
+}
+
+// held reports whether a check of the data holds up what reads it.
+func (r *assetResult) held() bool {
+	return r.outcome.Good() && r.record != nil && slices.ContainsFunc(r.record.Checks, graph.CheckResult.Holds)
+}
+
+// startStep starts the worker of a process that makes a step, and what is made together with it.
+func (e *Engine) startStep(r *activeRun, key graph.Key) {
+	keys := r.schedule.Together(key)
+	first := r.schedule.Step(key)
+	job := stepJob{
+		run: r.id, dir: filepath.Join(e.state, "steps", r.id+"-"+strings.ReplaceAll(key.String(), "/", "%2F")), location: first.Location,
+		together: first.Together, attempt: first.Attempt, git: r.gits[first.Location], user: e.user, config: r.request.Config, debug: r.request.Debug,
+	}
+	pinned := map[graph.Key]bool{}
+	for _, key := range keys {
+		asset, _ := e.graph.Asset(key)
+		stored := e.stored[key]
+		a := stepAsset{asset: asset}
+		if stored.Record != nil {
+			a.baseSeq = stored.Record.Seq
+		}
+		step := r.schedule.Step(key)
+		switch status := e.judge().Status(key); status {
+		case graph.Missing, graph.Stale:
+			a.restore = step.Why != "forced" && (stored.Record == nil || len(stored.Record.Changed) == 0)
+		case graph.Fresh:
+			a.restore = step.Sibling
+		case graph.External, graph.Unknown, graph.Overdue:
+		}
+		job.assets = append(job.assets, a)
+		job.timeout = max(job.timeout, asset.Timeout)
+		for _, dep := range asset.Deps {
+			if pinned[dep] || slices.Contains(keys, dep) {
+				continue
+			}
+			pinned[dep] = true
+			in := stepInput{Pinned: iomanager.Pinned{Key: dep, Record: e.stored[dep].Record}}
+			if up, ok := e.graph.Asset(dep); ok {
+				in.owner, in.storedBy, in.made = up.Location, up.StoredBy, up.Made
+			}
+			job.inputs = append(job.inputs, in)
+		}
+	}
+	if r.request.Timeout > 0 {
+		job.timeout = r.request.Timeout
+	}
+	if job.debug {
+		job.timeout = 0
+	}
+	ctx, stop := context.WithCancel(e.ctx)
+	for _, key := range keys {
+		r.stops[key] = stop
+	}
+	e.workers.Go(func() {
+		defer stop()
+		result := e.runStep(ctx, job)
+		e.post(func() { e.stepEnded(r, result) })
+	})
+}
+
+// stepEnded takes a worker's result.
+func (e *Engine) stepEnded(r *activeRun, result stepResult) {
+	differs := result.foreign
+	if differs == nil {
+		differs = map[graph.Key]graph.Stored{}
+	}
+	for _, made := range result.made {
+		delete(r.stops, made.key)
+		if made.record != nil {
+			stored := e.stored[made.key]
+			stored.Record, stored.Data, stored.Text = made.record, graph.DataPresent, ""
+			differs[made.key] = stored
+		}
+	}
+	e.commits++
+	e.changed(differs)
+	for _, made := range result.made {
+		if result.git != nil {
+			r.gits[r.steps[made.key].Location] = result.git
+		}
+		step := r.steps[made.key]
+		step.Error, step.restored = made.err, made.restored
+		for _, c := range made.checks {
+			e.tellCheck(r, made.key, c)
+		}
+	}
+	for _, made := range result.made {
+		if e.run == r {
+			e.perform(r.schedule.Next(run.Ended{Key: made.key, Outcome: made.outcome, Held: made.held()}))
+		}
+	}
+}
+
+// tellCheck tells the outcome of a check.
+func (e *Engine) tellCheck(r *activeRun, key graph.Key, c wire.Check) {
+	e.emit(event.Event{
+		Kind: event.KindCheck, Run: r.id, Asset: &key, Name: c.Name, Passed: &c.Passed, Severity: severity(c), Blocking: &c.Blocking, Text: c.Description, Metadata: c.Metadata,
+	})
+}
+
+func severity(c wire.Check) string {
+	if c.Severity == "WARN" {
+		return "WARN"
+	}
+	return "ERROR"
+}
+
+// A stepError is why a process made nothing.
+func stepError(err error) *event.Error {
+	if e, ok := errors.AsType[*location.Error](err); ok {
+		return &event.Error{Message: e.Message, Trace: e.Trace, File: e.File, Line: e.Line}
+	}
+	if d, ok := errors.AsType[*diag.Error](err); ok {
+		text := d.What
+		if d.Hint != "" {
+			text += " (" + d.Hint + ")"
+		}
+		return &event.Error{Message: text, File: d.Pos.File, Line: d.Pos.Line}
+	}
+	return &event.Error{Message: err.Error()}
+}
+
+// A stepRun is one process at work. It belongs to its worker.
+type stepRun struct {
+	*Engine
+	job      stepJob
+	began    time.Time
+	pins     []loader.Pin         // of each asset
+	versions map[graph.Key]string // of each input, and of what was committed here
+	result   stepResult
+}
+
+// runStep runs one process from pinned inputs to commits. It runs on a worker.
+func (e *Engine) runStep(ctx context.Context, job stepJob) stepResult {
+	s := &stepRun{Engine: e, job: job, began: time.Now(), versions: map[graph.Key]string{}}
+	for _, a := range job.assets {
+		s.result.made = append(s.result.made, assetResult{key: a.asset.Key, outcome: run.Want})
+	}
+	err := s.all(ctx)
+	for i := range s.result.made {
+		made := &s.result.made[i]
+		switch {
+		case made.outcome != run.Want:
+		case ctx.Err() != nil:
+			made.outcome = run.Cancelled
+		default:
+			made.outcome, made.err = run.Failed, stepError(err)
+		}
+	}
+	return s.result
+}
+
+// all does everything; the error is that of all assets that have no outcome yet.
+func (s *stepRun) all(ctx context.Context) error {
+	job := &s.job
+	for _, a := range job.assets {
+		pin, err := s.loader.Pin(ctx, job.location, a.asset.Key)
+		if err != nil {
+			return err
+		}
+		s.pins = append(s.pins, pin)
+	}
+	// Inputs are pinned now, as they are stored, not as they were known when the step was planned.
+	for i := range job.inputs {
+		in := &job.inputs[i]
+		var err error
+		if in.Record, s.versions[in.Key], err = s.newest(ctx, in.Key, in.made); err != nil {
+			return err
+		}
+	}
+	for i := range job.assets {
+		a := &job.assets[i]
+		own, err := s.manager.Latest(ctx, a.asset.Key)
+		if err != nil {
+			return err
+		}
+		if own != nil {
+			a.baseSeq = own.Seq
+		}
+	}
+	if job.git == nil {
+		if dir := s.loader.State(job.location).Dir; dir != "" {
+			if state, ok, err := git.State(ctx, s.grant, dir); err == nil && ok {
+				job.git = &graph.Git{Commit: state.Commit, Dirty: state.Dirty, Branch: state.Branch}
+			}
+		}
+	}
+	s.result.git = job.git
+	if err := s.restoreAll(ctx); err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(s.result.made, func(made assetResult) bool { return made.outcome == run.Want }) {
+		return nil
+	}
+	return s.process(ctx)
+}
+
+// restoreAll puts back what kept versions with the same code and inputs hold: each by itself, or, where none can be made without the
+// others, all or none.
+func (s *stepRun) restoreAll(ctx context.Context) error {
+	found := make([]*graph.Record, len(s.job.assets))
+	for i, a := range s.job.assets {
+		if !a.restore {
+			continue
+		}
+		inputs, known := s.inputsOf(ctx, i, found)
+		if !known {
+			continue
+		}
+		earlier, err := s.manager.FindVersion(ctx, a.asset.Key, s.pins[i].Code.Version, inputs)
+		if err != nil {
+			return err
+		}
+		young := a.asset.MaxAge == 0 || earlier != nil && time.Since(earlier.At) < a.asset.MaxAge
+		if earlier != nil && earlier.File != "" && young {
+			found[i] = earlier
+		}
+	}
+	if s.job.together && slices.Contains(found, nil) {
+		return nil
+	}
+	for i, earlier := range found {
+		if earlier == nil {
+			continue
+		}
+		asset := s.job.assets[i].asset
+		update := *earlier // its data is as old as it was
+		update.Run, update.Attempt, update.By, update.Git, update.Code = s.job.run, s.job.attempt, s.job.user, s.job.git, bare(s.pins[i].Code)
+		restored, outcome, err := s.manager.Restore(ctx, asset.Key, *earlier, update)
+		switch {
+		case err == nil || s.behind(asset.Key, err):
+			made := &s.result.made[i]
+			made.record, made.restored, made.outcome = &restored, true, run.Unchanged
+			if outcome == iomanager.Superseded {
+				made.outcome = run.Superseded
+			}
+			s.versions[asset.Key] = restored.DataVersion
+		case !errors.Is(err, fs.ErrNotExist):
+			return err
+		case s.job.together:
+			return s.again(i)
+		}
+		// Else the kept data is gone or damaged: make it anew.
+	}
+	return nil
+}
+
+// again takes the outcomes of those back that were restored before the data of one turned out to be gone: all are made anew.
+func (s *stepRun) again(until int) error {
+	for i := range until {
+		made := &s.result.made[i]
+		if made.record != nil {
+			s.job.assets[i].baseSeq = made.record.Seq
+		}
+		*made = assetResult{key: made.key, outcome: run.Want}
+		delete(s.versions, made.key)
+	}
+	return nil
+}
+
+// inputsOf returns the data versions that the asset at i reads. What this process makes itself is known when it was committed, or is
+// about to be put back; restored may be nil.
+func (s *stepRun) inputsOf(_ context.Context, i int, restored []*graph.Record) (versions map[graph.Key]string, known bool) {
+	versions = map[graph.Key]string{}
+	for _, dep := range s.job.assets[i].asset.Deps {
+		version, ok := s.versions[dep]
+		if !ok {
+			at := slices.IndexFunc(s.job.assets, func(a stepAsset) bool { return a.asset.Key == dep })
+			if at < 0 || at >= len(restored) || restored[at] == nil {
+				return nil, false
+			}
+			version = restored[at].DataVersion
+		}
+		versions[dep] = version
+	}
+	return versions, true
+}
+
+// process runs the process for what is still wanted, and commits what it made.
+func (s *stepRun) process(ctx context.Context) error {
+	job := &s.job
+	if err := os.MkdirAll(job.dir, 0o700); err != nil {
+		return fmt.Errorf("make a folder for the step: %w", err)
+	}
+	defer func() {
+		if err := os.RemoveAll(job.dir); err != nil {
+			s.post(func() { s.notice(diag.New("state", "remove the step's folder: %w", err)) })
+		}
+	}()
+	request, wanted, err := s.request(ctx)
+	if err != nil {
+		return err
+	}
+	keys := make([]graph.Key, len(wanted))
+	for k, i := range wanted {
+		keys[k] = job.assets[i].asset.Key
+	}
+	ring, err := s.logs.open(job.run, keys[0], func(line child.Line) { s.logLine(job.run, keys[0], line) })
+	if err != nil {
+		return err
+	}
+	s.logs.share(job.run, keys)
+	stepCtx := ctx
+	if job.timeout > 0 {
+		var cancel context.CancelFunc
+		stepCtx, cancel = context.WithTimeout(ctx, job.timeout)
+		defer cancel()
+	}
+	said, err := s.loader.Materialize(stepCtx, job.location, request, &stepOutput{s.Engine, job.run, keys, ring})
+	if closeErr := errors.Join(ring.Close(), s.logs.shareFile(job.run, keys)); closeErr != nil {
+		s.post(func() { s.notice(diag.New("state", "log of %s: %w", keys[0], closeErr)) })
+	}
+	for _, i := range wanted {
+		made := &s.result.made[i]
+		for _, c := range said.Checks {
+			if c.Asset == made.key.Bare().String() {
+				made.checks = append(made.checks, c)
+			}
+		}
+	}
+	if err != nil {
+		if stepCtx.Err() != nil && ctx.Err() == nil {
+			err = &location.Error{Message: fmt.Sprintf("timed out after %s", job.timeout)}
+		}
+		return err
+	}
+	outputs, err := s.outputs(request, wanted, said)
+	if err != nil {
+		return err
+	}
+	changed, err := s.compare(ctx)
+	if err != nil {
+		return err
+	}
+	for k, i := range wanted {
+		if err := s.commit(ctx, i, outputs[k], changed, said.Build); err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			made := &s.result.made[i]
+			made.outcome, made.err = run.Failed, stepError(err)
+		}
+	}
+	return nil
+}
+
+// request makes the view, and says what is asked of the process: which of the job's assets it is to make.
+func (s *stepRun) request(ctx context.Context) (request wire.Request, wanted []int, err error) {
+	job := &s.job
+	for i := range s.result.made {
+		if s.result.made[i].outcome == run.Want {
+			wanted = append(wanted, i)
+		}
+	}
+	first := job.assets[wanted[0]].asset.Key
+	request = wire.Request{
+		Type: wire.Materialize, Run: job.run, Asset: first.Bare().String(), Attempt: job.attempt, Config: job.config, Debug: job.debug,
+		View: filepath.Join(job.dir, "view"), Output: filepath.Join(job.dir, "output"),
+	}
+	if len(wanted) > 1 {
+		for k, i := range wanted {
+			output := request.Output
+			if k > 0 {
+				output = fmt.Sprintf("%s-%d", request.Output, k+1)
+			}
+			request.Outputs = append(request.Outputs, wire.Output{Asset: job.assets[i].asset.Key.Bare().String(), Output: output})
+		}
+	}
+	pinned, err := s.pinned(ctx, wanted)
+	if err != nil {
+		return request, nil, err
+	}
+	pins := make([]iomanager.Pinned, len(pinned))
+	for i, in := range pinned {
+		pins[i] = in.Pinned
+	}
+	view, err := s.manager.View(ctx, request.View, pins, true)
+	if err != nil {
+		return request, nil, err
+	}
+	for i, in := range view {
+		known := pinned[i]
+		input := wire.Input{
+			Asset: in.Key.String(), Parquet: in.Parquet, Arrow: in.Arrow, DataVersion: in.DataVersion, Location: known.owner, Command: "assetdev materialize " + in.Key.String(),
+		}
+		switch {
+		case known.Record != nil && known.Record.File == "":
+			input.Elsewhere = known.storedBy == "own" || known.Record.Adopted
+		case known.Record != nil && in.Parquet == "":
+			input.Opaque = in.File
+		case known.Record == nil && in.Parquet == "":
+			// What something else made is read by who knows how it was stored.
+			input.Elsewhere = in.File != "" || known.made != nil
+			if input.DataVersion == "" {
+				input.DataVersion = s.versions[in.Key]
+			}
+		}
+		request.Inputs = append(request.Inputs, input)
+	}
+	return request, wanted, nil
+}
+
+// pinned returns the inputs of the process: those of the job, and those of the job's assets that are not made by it because they are
+// there already and are read by others.
+func (s *stepRun) pinned(ctx context.Context, wanted []int) ([]stepInput, error) {
+	inputs := slices.Clone(s.job.inputs)
+	for i, a := range s.job.assets {
+		read := slices.ContainsFunc(wanted, func(w int) bool { return slices.Contains(s.job.assets[w].asset.Deps, a.asset.Key) })
+		if !read || slices.Contains(wanted, i) {
+			continue
+		}
+		record, _, err := s.newest(ctx, a.asset.Key, a.asset.Made)
+		if err != nil {
+			return nil, err
+		}
+		inputs = append(inputs, stepInput{Pinned: iomanager.Pinned{Key: a.asset.Key, Record: record}, owner: a.asset.Location, storedBy: a.asset.StoredBy, made: a.asset.Made})
+	}
+	return inputs, nil
+}
+
+// An output is what the process says of one asset.
+type output struct {
+	wire.OutputResult
+	file     string
+	metadata map[string]string
+}
+
+// outputs returns what the process says of each wanted asset.
+func (s *stepRun) outputs(request wire.Request, wanted []int, said location.Result) ([]output, error) {
+	if len(request.Outputs) == 0 {
+		single := said.Result
+		if len(single.Outputs) == 1 && single.Outputs[0].Asset == request.Asset {
+			return []output{{single.Outputs[0], request.Output, asTexts(said.Metadata, single.Outputs[0].Metadata)}}, nil
+		}
+		return []output{{
+			wire.OutputResult{Asset: request.Asset, Format: single.Format, Rows: single.Rows, DataVersion: single.DataVersion}, request.Output, said.Metadata,
+		}}, nil
+	}
+	outputs := make([]output, len(wanted))
+	for k, o := range request.Outputs {
+		at := slices.IndexFunc(said.Outputs, func(r wire.OutputResult) bool { return r.Asset == o.Asset })
+		if at < 0 {
+			outputs[k] = output{OutputResult: wire.OutputResult{Asset: o.Asset}}
+			continue
+		}
+		outputs[k] = output{said.Outputs[at], o.Output, asTexts(said.Metadata, said.Outputs[at].Metadata)}
+	}
+	if len(said.Outputs) == 0 {
+		return nil, &location.Error{Message: fmt.Sprintf("the process was asked for %d assets and said nothing of each", len(wanted))}
+	}
+	return outputs, nil
+}
+
+// asTexts returns metadata as records keep them: texts, and what is no text as JSON.
+func asTexts(common map[string]string, more map[string]json.RawMessage) map[string]string {
+	if len(more) == 0 {
+		return common
+	}
+	texts := make(map[string]string, len(common)+len(more))
+	for name, text := range common {
+		texts[name] = text
+	}
+	for name, raw := range more {
+		text := string(raw)
+		_ = json.Unmarshal(raw, &text) // what is no string stays JSON
+		texts[name] = text
+	}
+	return texts
+}
+
+// compare compares again what was pinned: what changed while the process ran marks what it made. It returns the inputs that changed.
+func (s *stepRun) compare(ctx context.Context) (map[graph.Key]bool, error) {
+	changed := map[graph.Key]bool{}
+	var foreign []graph.Key
+	for _, in := range s.job.inputs {
+		_, now, err := s.newest(ctx, in.Key, in.made)
+		if err != nil {
+			return nil, err
+		}
+		if now != s.versions[in.Key] {
+			changed[in.Key] = true
+		}
+		if in.Record == nil && s.versions[in.Key] != "" {
+			foreign = append(foreign, in.Key)
+		}
+	}
+	if len(foreign) == 0 {
+		return changed, nil
+	}
+	found, err := s.manager.Stored(ctx, foreign)
+	if err != nil {
+		return nil, err
+	}
+	for key, stored := range found {
+		if stored.Data != graph.DataForeign { // made elsewhere, and not in our storage
+			delete(found, key)
+		}
+	}
+	s.result.foreign = found
+	return changed, nil
+}
+
+// commit makes what the process made of one asset its newest data.
+func (s *stepRun) commit(ctx context.Context, i int, out output, changed map[graph.Key]bool, build string) error {
+	job, made := &s.job, &s.result.made[i]
+	a := &job.assets[i]
+	asset := a.asset
+	if out.Format == "" {
+		return &location.Error{Message: "the process ended well and said nothing of this asset"}
+	}
+	record := graph.Record{
+		Key: asset.Key, Run: job.run, Attempt: job.attempt, Location: asset.Location, Inputs: map[graph.Key]string{}, By: job.user, Git: job.git, Metadata: out.metadata,
+	}
+	after, err := s.loader.Pin(ctx, job.location, asset.Key)
+	var edited bool
+	record.Code, edited = ranCode(s.pins[i], after, build)
+	record.Code = bare(record.Code)
+	if err != nil || edited {
+		record.Changed = append(record.Changed, "code")
+	}
+	for _, dep := range asset.Deps {
+		version, known := s.versions[dep]
+		if !known { // made by this process, which chose not to make it now, or failed to
+			own, err := s.manager.Latest(ctx, dep)
+			if err != nil {
+				return err
+			}
+			version = versionOf(own)
+		}
+		record.Inputs[dep] = version
+		if changed[dep] {
+			record.Changed = append(record.Changed, dep.String())
+		}
+	}
+	record.At = time.Now()
+	record.Took = record.At.Sub(s.began)
+	for _, c := range made.checks {
+		record.Checks = append(record.Checks, checkResult(c, asset, record.At))
+	}
+	if out.Format == wire.Skipped {
+		return s.keep(ctx, i, record)
+	}
+	draft := iomanager.Draft{
+		Record: record, Output: out.file, Format: out.Format, AuthorDataVersion: out.DataVersion, Unordered: asset.Unordered, BaseSeq: a.baseSeq,
+	}
+	if out.Format == wire.Opaque {
+		draft.Suffix = opaqueSuffix
+	}
+	committed, outcome, err := s.manager.Commit(ctx, draft)
+	if err != nil && !s.behind(asset.Key, err) {
+		return err
+	}
+	made.record, made.outcome = &committed, outcomeOf(outcome)
+	s.versions[asset.Key] = committed.DataVersion
+	return nil
+}
+
+// opaqueSuffix is the extension of values that only the code of their location can read.
+const opaqueSuffix = ".opaque"
+
+// keep is what becomes of an asset that its step chose not to make: the data that is there counts as what the step made of its inputs.
+// Where there is none, the asset stays missing and what reads it is skipped.
+func (s *stepRun) keep(ctx context.Context, i int, record graph.Record) error {
+	made := &s.result.made[i]
+	latest, err := s.manager.Latest(ctx, record.Key)
+	if err != nil {
+		return err
+	}
+	if latest == nil {
+		made.outcome = run.Skipped
+		return nil
+	}
+	if record.Metadata == nil {
+		record.Metadata = latest.Metadata
+	}
+	if record.Checks == nil {
+		record.Checks = latest.Checks
+	}
+	var kept graph.Record
+	var outcome iomanager.Outcome
+	if latest.File == "" {
+		kept, outcome, err = s.manager.Commit(ctx, iomanager.Draft{Record: record, Format: iomanager.FormatNone, AuthorDataVersion: latest.DataVersion, BaseSeq: s.job.assets[i].baseSeq})
+	} else {
+		kept, outcome, err = s.manager.Restore(ctx, record.Key, *latest, record)
+	}
+	if err != nil && !s.behind(record.Key, err) {
+		return err
+	}
+	made.record, made.outcome = &kept, run.Unchanged
+	if outcome == iomanager.Superseded {
+		made.outcome = run.Superseded
+	}
+	s.versions[record.Key] = kept.DataVersion
+	return nil
+}
+
+func outcomeOf(outcome iomanager.Outcome) run.State {
+	switch outcome {
+	case iomanager.Unchanged:
+		return run.Unchanged
+	case iomanager.Superseded:
+		return run.Superseded
+	case iomanager.Succeeded:
+	}
+	return run.Succeeded
+}
+
+// checkResult is a check's outcome as records keep it. It blocks when it says so, or its declaration does.
+func checkResult(c wire.Check, asset graph.Asset, at time.Time) graph.CheckResult {
+	r := graph.CheckResult{Name: c.Name, Passed: c.Passed, Severity: severity(c), Blocking: c.Blocking, At: at, Text: c.Description, Metadata: asTexts(nil, c.Metadata)}
+	for _, spec := range asset.Checks {
+		r.Blocking = r.Blocking || spec.Name == c.Name && spec.Blocking
+	}
+	return r
+}
