@@ -267,19 +267,40 @@ func (a *app) initCommand() *cobra.Command {
 	var goModule bool
 	c := &cobra.Command{
 		Use: "init", Short: "write what is missing in an existing project", Args: cobra.NoArgs,
+		Long: `Looks in the current folder and those below for Dagster projects (pyproject.toml with tool.dg or tool.dagster, dg.toml, definitions.py)
+and Go programs of assets, and writes a workspace.yaml that names them where there is none. It changes nothing that is there, and
+executes nothing. With --go it writes a Go module with a first asset.`,
 		RunE: func(*cobra.Command, []string) error {
 			dir, err := os.Getwd()
 			if err != nil {
 				return fmt.Errorf("find the current folder: %w", err)
 			}
-			files, err := demo.Init(dir, demo.InitOptions{Go: goModule, SDK: a.SDK})
+			var found []demo.Project
+			if !goModule {
+				if found, err = demo.FindProjects(dir); err != nil {
+					return err
+				}
+			}
+			unnamed, err := demo.Unnamed(dir, found)
+			if err != nil {
+				return fmt.Errorf("read workspace.yaml: %w", err)
+			}
+			files, err := demo.Init(dir, demo.InitOptions{Go: goModule, SDK: a.SDK, Projects: found})
 			if a.json {
-				return errors.Join(printJSON(a.Stdout, map[string]any{"format": 1, "files": orEmpty(files)}), err)
+				return errors.Join(printJSON(a.Stdout, map[string]any{"format": 1, "files": orEmpty(files), "found": orEmpty(found)}), err)
+			}
+			for _, p := range found {
+				fmt.Fprintf(a.Stdout, "found %s %s in %s, by %s\n", safe(p.Kind), safe(p.Target), safe(p.Dir), safe(p.Why))
 			}
 			for _, f := range files {
 				fmt.Fprintln(a.Stdout, "wrote "+safe(f))
 			}
-			if err == nil && len(files) == 0 {
+			if err == nil && len(unnamed) > 0 {
+				a.remark("workspace.yaml does not name all of them; what can be added below load_from:")
+				for line := range strings.Lines(strings.Join(unnamed, "")) {
+					a.remark("%s", strings.TrimSuffix(line, "\n"))
+				}
+			} else if err == nil && len(files) == 0 {
 				a.remark("nothing is missing")
 			}
 			return err

@@ -13,15 +13,17 @@ import (
 
 // InitOptions say what [Init] writes.
 type InitOptions struct {
-	Go  bool  // a Go module with a first asset
-	SDK fs.FS // as in [Options]; needed with Go
+	Go       bool      // a Go module with a first asset
+	SDK      fs.FS     // as in [Options]; needed with Go
+	Projects []Project // what a new workspace.yaml names, as [FindProjects] found it; not with Go
 }
 
 // sdkDir is where Init puts the SDK. It has a go.mod of its own, so ./... does not include it.
 const sdkDir = "assetdev-sdk"
 
 // Init writes into dir what a project needs and does not have, and returns the slash-separated paths of what it wrote, relative to dir:
-// workspace.yaml, and with InitOptions.Go a module whose package ./assets has a first asset. It overwrites nothing and edits nothing.
+// workspace.yaml, which names the projects that are there, and with InitOptions.Go a module whose package ./assets has a first asset. It
+// overwrites nothing and edits nothing.
 //
 // Where that is not enough, because a go.mod or a workspace.yaml of the user's must name what was written, Init writes the rest and
 // returns a [diag.Error] of kind "usage" with what to do as its hint; the paths are valid then too.
@@ -68,6 +70,8 @@ func (p *project) init(options InitOptions) error {
 	}
 	workspace, err := os.ReadFile(p.path("workspace.yaml"))
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && !options.Go && len(options.Projects) > 0:
+		err = p.write("workspace.yaml", workspaceOf(options.Projects))
 	case errors.Is(err, fs.ErrNotExist) && assets:
 		err = p.template("workspace.yaml", "init/workspace_go.yaml.tmpl")
 	case errors.Is(err, fs.ErrNotExist):
@@ -77,6 +81,37 @@ func (p *project) init(options InitOptions) error {
 			WithHint("add below load_from:\n  - go_package: ./assets"))
 	}
 	return errors.Join(append([]error{err}, todo...)...)
+}
+
+// workspaceOf is a workspace.yaml that names the projects. Dagster reads it too, when there are only Python's.
+func workspaceOf(projects []Project) []byte {
+	var b strings.Builder
+	b.WriteString("# The code locations of this workspace. Each runs in processes of its own; paths are relative to this file.\nload_from:\n")
+	for _, project := range projects {
+		b.WriteString(project.entry())
+	}
+	return []byte(b.String())
+}
+
+// Unnamed returns the projects of dir that its workspace.yaml does not name, each as an entry that can be added below load_from, in the
+// order of the projects. Without a workspace.yaml there are none.
+func Unnamed(dir string, projects []Project) ([]string, error) {
+	text, err := os.ReadFile(filepath.Join(dir, "workspace.yaml"))
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		return nil, err
+	}
+	var entries []string
+	for _, project := range projects {
+		// The same code may be named in several ways: its folder together with its module or package is good enough for a hint.
+		first := strings.Split(project.Dir, "/")[0]
+		if target := strings.Split(project.Target, ".")[0]; !strings.Contains(string(text), first) || target != "" && !strings.Contains(string(text), target) {
+			entries = append(entries, project.entry())
+		}
+	}
+	return entries, nil
 }
 
 // module makes a module of the folder. missing is what a go.mod that is there lacks.
