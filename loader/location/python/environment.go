@@ -563,12 +563,10 @@ func installedFrom(distInfo string) string {
 		return ""
 	}
 	var direct struct {
-		URL     string `json:"url"`
-		DirInfo *struct {
-			Editable bool `json:"editable"`
-		} `json:"dir_info"`
+		URL     string    `json:"url"`
+		DirInfo *struct{} `json:"dir_info"`
 	}
-	if json.Unmarshal([]byte(text), &direct) != nil || direct.DirInfo == nil || !direct.DirInfo.Editable {
+	if json.Unmarshal([]byte(text), &direct) != nil || direct.DirInfo == nil {
 		return ""
 	}
 	u, err := url.Parse(direct.URL)

@@ -250,12 +250,13 @@ func (l *Location) ask(ctx context.Context, q wire.Request, timeout time.Duratio
 		Explain: func(stderr string) (location.Error, bool) { return explain(stderr, roots) },
 		Silent:  "the process that runs the project was replaced or ended by code that runs at its very start, as sitecustomize or a .pth file of " + e.Prefix,
 	}
-	answer, err := l.forked(ctx, call, q, e, lib)
+	w := want{environment: e, lib: lib, env: l.config.Env, roots: roots}
+	answer, err := l.forked(ctx, call, q, w)
 	if errors.Is(err, errCold) {
 		answer, err = call.Do(ctx, q)
 	}
 	if len(answer.Modules) > 0 && l.config.Servers != nil {
-		l.config.Servers.learn(e, answer.Modules)
+		l.config.Servers.learn(w, answer.Modules)
 	}
 	if failed, ok := errors.AsType[*location.Error](err); ok && failed.Hint == "" {
 		failed.Hint = l.hint(failed.Message, e)
@@ -267,11 +268,11 @@ func (l *Location) ask(ctx context.Context, q wire.Request, timeout time.Duratio
 var errCold = errors.New("no server")
 
 // forked makes the call by a worker that a server forks. The error is errCold when that cannot be done, and nothing of the user's was run.
-func (l *Location) forked(ctx context.Context, call location.Call, q wire.Request, e Environment, lib string) (location.Answer, error) {
+func (l *Location) forked(ctx context.Context, call location.Call, q wire.Request, w want) (location.Answer, error) {
 	if l.config.Servers == nil || q.Debug {
 		return location.Answer{}, errCold
 	}
-	start, done := l.config.Servers.worker(ctx, e, lib, l.config.Env)
+	start, done := l.config.Servers.worker(ctx, w)
 	if start == nil {
 		return location.Answer{}, errCold
 	}
@@ -290,9 +291,10 @@ func (l *Location) forked(ctx context.Context, call location.Call, q wire.Reques
 	return answer, err
 }
 
-// workerArgs are the arguments of Python for one of the bundled programs: no byte code is written, and text is UTF-8 whatever the locale.
+// workerArgs are the arguments of Python for one of the bundled programs: text is UTF-8 whatever the locale. Byte code of own code is
+// neither written nor read by them; that of what is installed is Python's business, as ever.
 func workerArgs(program string) []string {
-	return []string{"-B", "-X", "utf8", "-m", "assetdev_bridge." + program}
+	return []string{"-X", "utf8", "-m", "assetdev_bridge." + program}
 }
 
 // withLib returns the environment with the bundled Python at the end of Python's path.
