@@ -169,8 +169,8 @@ func materializedJSON(s *engine.Snapshot, r *graph.Record) *jsonMaterialized {
 	if r.Rows >= 0 {
 		m.Rows = &r.Rows
 	}
-	if r.Partition != "" {
-		m.Partition = &r.Partition
+	if partition := r.Key.Partition(); partition != "" {
+		m.Partition = &partition
 	}
 	return m
 }

@@ -3,9 +3,13 @@ package graph
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Partitions.
@@ -40,6 +44,24 @@ func NewPartitions(id, kind string, keys []string) *Partitions {
 		}
 	}
 	return p
+}
+
+// maxPartitionBytes is the longest partition key.
+const maxPartitionBytes = 1000
+
+// CheckPartition returns what is wrong with a partition key: it is empty, too long, no UTF-8, or has control characters.
+func CheckPartition(key string) error {
+	switch {
+	case key == "":
+		return errors.New("a partition key is empty")
+	case len(key) > maxPartitionBytes:
+		return fmt.Errorf("partition key %.40q… has %d bytes, more than %d", key, len(key), maxPartitionBytes)
+	case !utf8.ValidString(key):
+		return fmt.Errorf("partition key %q is no UTF-8", key)
+	case strings.ContainsFunc(key, unicode.IsControl):
+		return fmt.Errorf("partition key %q has control characters", key)
+	}
+	return nil
 }
 
 // Len returns how many keys there are; of a nil definition none.
@@ -110,9 +132,14 @@ func SetVersion(keys, versions []string) string {
 	}
 	text := make([]byte, 0, 64*len(keys))
 	for i, key := range keys {
-		text = fmt.Appendf(text, "%d:%s%d:%s", len(key), key, len(versions[i]), versions[i])
+		text = appendVersion(text, key, versions[i])
 	}
 	return setVersion(text)
+}
+
+func appendVersion(text []byte, key, version string) []byte {
+	text = append(append(strconv.AppendInt(text, int64(len(key)), 10), ':'), key...)
+	return append(append(strconv.AppendInt(text, int64(len(version)), 10), ':'), version...)
 }
 
 func setVersion(text []byte) string {
@@ -124,6 +151,7 @@ func setVersion(text []byte) string {
 type partitioned struct {
 	keys  []Key  // of its partitions, in order; nil when it has none
 	edges []edge // for each of asset.Deps
+	whole bool   // somebody reads all of its partitions
 }
 
 // An edge says which partitions of an upstream are read.
@@ -225,6 +253,9 @@ func (g *Graph) linkPartitions() {
 				n.part.edges = make([]edge, len(n.reads))
 			}
 			n.part.edges[j] = mappedEdge(n.asset.Partitions, g.nodes[u].asset.Partitions, n.asset.Mappings[n.asset.Deps[j]])
+			if n.part.edges[j].kind == edgeWhole {
+				g.nodes[u].part.whole = true
+			}
 		}
 	}
 	for i := range g.nodes {
@@ -414,9 +445,8 @@ func (f *Freshness) judgeCells(i int) Status {
 		s := &c.stored[k]
 		if s.exists() {
 			c.exist = append(c.exist, int32(k))
-			if len(n.down) > 0 {
-				key, version := n.asset.Partitions.keys[k], s.version()
-				text = fmt.Appendf(text, "%d:%s%d:%s", len(key), key, len(version), version)
+			if n.part.whole {
+				text = appendVersion(text, n.asset.Partitions.keys[k], s.version())
 			}
 		}
 		c.status[k] = f.judgeOne(i, int32(k), s, nil)
@@ -599,8 +629,7 @@ func (f *Freshness) input(n *node, j int, cell int32) input {
 	in.set = true
 	for _, k := range list {
 		if s := &c.stored[k]; s.exists() {
-			key, version := f.g.nodes[u].asset.Partitions.keys[k], s.version()
-			text = fmt.Appendf(text, "%d:%s%d:%s", len(key), key, len(version), version)
+			text = appendVersion(text, f.g.nodes[u].asset.Partitions.keys[k], s.version())
 		}
 	}
 	if len(text) > 0 {

@@ -2,7 +2,7 @@ package graph
 
 import "time"
 
-// A Record is what one materialization of one asset left behind: the commit that makes data valid. It says what was used,
+// A Record is what one materialization of one asset, or of one partition, left behind: the commit that makes data valid. It says what was used,
 // never what was there afterwards.
 type Record struct {
 	Key         Key
@@ -22,7 +22,6 @@ type Record struct {
 	File        string            // path of the data relative to the base folder, "" when the asset hands over no data
 	Metadata    map[string]string // reported by the step
 	Git         *Git
-	Partition   string
 	Adopted     bool   // made elsewhere, taken over without running
 	By          string // user name of who ran it
 	Checks      []CheckResult

@@ -67,7 +67,7 @@ const (
 // A Reason is one cause of a status other than fresh, in one sentence and, where one is known, with a place.
 type Reason struct {
 	Kind   ReasonKind `json:"kind"`
-	Asset  Key        `json:"asset"` // the asset the sentence is about: itself, or the upstream
+	Asset  Key        `json:"asset"` // the asset or partition the sentence is about: itself, or the upstream
 	Text   string     `json:"text"`
 	File   string     `json:"file"`
 	Line   int        `json:"line"`
@@ -75,13 +75,18 @@ type Reason struct {
 	Diff   []string   `json:"diff"` // lines with "-" or "+" in front; in JSON never null
 }
 
-// MarshalJSON writes all fields; a reason without a difference has an empty list.
+// MarshalJSON writes all fields; a reason without a difference has an empty list, and only what is about a partition names one.
 func (r Reason) MarshalJSON() ([]byte, error) {
 	if r.Diff == nil {
 		r.Diff = []string{}
 	}
 	type plain Reason // without methods
-	return encode(plain(r))
+	return encode(struct {
+		Kind      ReasonKind `json:"kind"`
+		Asset     Key        `json:"asset"`
+		Partition string     `json:"partition,omitempty"`
+		plain
+	}{r.Kind, r.Asset.Asset(), r.Asset.Partition(), plain(r)})
 }
 
 // encode is json.Marshal that leaves <, > and & as they are; whoever encodes what holds the value decides about these.

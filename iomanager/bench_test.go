@@ -15,7 +15,7 @@ import (
 )
 
 // farm makes a storage with n assets of two versions each, all of them older than the racy window, and returns their keys.
-func farm(tb testing.TB, cfg Config, n int) []graph.Key {
+func farm(tb testing.TB, cfg Config, n int, name func(int) graph.Key) []graph.Key {
 	tb.Helper()
 	keys := make([]graph.Key, n)
 	old := time.Now().Add(-time.Hour)
@@ -29,9 +29,9 @@ func farm(tb testing.TB, cfg Config, n int) []graph.Key {
 		}
 	}
 	for i := range n {
-		key := graph.MustKey(fmt.Sprintf("group_%d/asset_%d", i%50, i))
+		key := name(i)
 		keys[i] = key
-		for _, dir := range []string{logOf(key), dataFolder + "/" + folderOf(key), filepath.Dir(key.String())} {
+		for _, dir := range []string{logOf(key), dataFolder + "/" + folderOf(key), filepath.Dir(wellKnown(key, ""))} {
 			if err := os.MkdirAll(filepath.Join(cfg.BaseDir, dir), 0o700); err != nil {
 				tb.Fatal(err)
 			}
@@ -84,7 +84,7 @@ func BenchmarkStored(b *testing.B) {
 	for _, n := range []int{1000, 10000} {
 		dir := b.TempDir()
 		cfg := Config{BaseDir: filepath.Join(dir, "assets"), StateDir: filepath.Join(dir, "state"), Tables: plain{}}
-		keys := farm(b, cfg, n)
+		keys := farm(b, cfg, n, func(i int) graph.Key { return graph.MustKey(fmt.Sprintf("group_%d/asset_%d", i%50, i)) })
 		stored := func(b *testing.B, m *Manager) {
 			found, err := m.Stored(b.Context(), keys)
 			if err != nil || len(found) != n || found[keys[n/2]].Data != graph.DataPresent {

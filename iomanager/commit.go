@@ -49,7 +49,7 @@ const (
 
 // A Draft is what a step made.
 type Draft struct {
-	// Record says how it was made: Key, Run, Attempt, Location, At, Took, Code, Inputs, Changed, Metadata, Git, Partition, By. The
+	// Record says how it was made: Key, Run, Attempt, Location, At, Took, Code, Inputs, Changed, Metadata, Git, By. The
 	// rest is filled in by Commit.
 	Record graph.Record
 	Output string // path of the local file that the step wrote; it is not changed
@@ -453,7 +453,7 @@ func (m *Manager) retire(ctx context.Context, last, e *entry) error {
 
 // Restore makes the data of a kept version the newest data without running anything. rec is what Versions, FindVersion or Latest
 // returned; update says who did it and what the data is now worth: its Run, Attempt, Location, At, Took, Code, Inputs, Changed,
-// Metadata, Git, Partition and By go into a new record. When the data is that of the newest record, with the code and inputs that
+// Metadata, Git and By go into a new record. When the data is that of the newest record, with the code and inputs that
 // update says, no record is needed: only the copy is put back, and that record is the answer.
 //
 // The outcome is Unchanged when the data version is that of the newest record, else Succeeded; Superseded when somebody else commits

@@ -187,18 +187,19 @@ type look struct {
 	log   int // of the folder with the logs, or -1
 	data  int // of the folder with the data, or -1
 	err   error
-	asked func() map[graph.Key]bool
+	asked func() map[string]bool // their places without suffix
 
 	mu      sync.Mutex
-	folders map[string][]string // names of the files in a folder, sorted
+	folders map[string][]string        // names of the files in a folder, sorted
+	logs    map[string]map[string]bool // names in a folder with the logs of partitions; nil when it cannot be read
 }
 
 func (m *Manager) newLook(keys []graph.Key) *look {
-	l := &look{m: m, dir: -1, log: -1, data: -1, folders: map[string][]string{}}
-	l.asked = sync.OnceValue(func() map[graph.Key]bool {
-		asked := make(map[graph.Key]bool, len(keys))
+	l := &look{m: m, dir: -1, log: -1, data: -1, folders: map[string][]string{}, logs: map[string]map[string]bool{}}
+	l.asked = sync.OnceValue(func() map[string]bool {
+		asked := make(map[string]bool, len(keys))
 		for _, key := range keys {
-			asked[key.Bare()] = true
+			asked[wellKnown(key, "")] = true
 		}
 		return asked
 	})
@@ -292,7 +293,11 @@ func (l *look) current(key graph.Key, k *known) bool {
 	if l.m.folder == nil || l.err != nil {
 		return false
 	}
-	log, err := l.stamp(k.logName)
+	var log stamp
+	var err error
+	if !l.unmade(key, k) {
+		log, err = l.stamp(k.logName)
+	}
 	if err != nil || log != k.log || !log.settled(k.logSeen) {
 		return false
 	}
@@ -576,7 +581,7 @@ func (m *Manager) foreignName(ctx context.Context, look *look, key graph.Key) (s
 // foreign returns the name of the file that something else may have written as the data of the key: with the suffix .parquet, with
 // none (as Dagster writes pickles), or with another one, in this order. What is the place of another asked key is none.
 func (l *look) foreign(key graph.Key) string {
-	folder, base := path.Split(key.String())
+	folder, base := path.Split(wellKnown(key, ""))
 	names := l.files(folder)
 	at, _ := slices.BinarySearch(names, base)
 	other := ""
@@ -598,13 +603,34 @@ func (l *look) foreign(key graph.Key) string {
 	return folder + other
 }
 
-func (l *look) taken(name string) bool {
-	key, err := graph.ParseKey(name)
-	return err == nil && l.asked()[key]
+// unmade reports whether a partition has no log, by one look at the folder with those of all partitions of its asset: most partitions of
+// many were never made.
+func (l *look) unmade(key graph.Key, k *known) bool {
+	if key.Partition() == "" || l.dir < 0 {
+		return false
+	}
+	folder, name := path.Split(k.logName)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	logs, ok := l.logs[folder]
+	if !ok {
+		logs = map[string]bool{}
+		if entries, err := os.ReadDir(filepath.Join(l.m.folder.Root(), filepath.FromSlash(folder))); err == nil {
+			for _, entry := range entries {
+				logs[entry.Name()] = true
+			}
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			logs = nil
+		}
+		l.logs[folder] = logs
+	}
+	return logs != nil && !logs[name]
 }
 
+func (l *look) taken(name string) bool { return l.asked()[name] }
+
 // suffixOf returns the suffix of data found at a name.
-func suffixOf(key graph.Key, name string) string { return strings.TrimPrefix(name, key.String()) }
+func suffixOf(key graph.Key, name string) string { return strings.TrimPrefix(name, wellKnown(key, "")) }
 
 // files returns the names of the files in a folder of the base folder, "" or with a slash at its end.
 func (l *look) files(folder string) []string {
@@ -628,7 +654,7 @@ func (l *look) files(folder string) []string {
 }
 
 // indexLine begins the file of the index. What follows changes with the types above; then the number does.
-const indexLine = "assetdev index 3\n"
+const indexLine = "assetdev index 4\n"
 
 // flush writes what is new.
 func (x *index) flush() error {
@@ -824,7 +850,6 @@ func (w *indexWriter) entry(e *entry) {
 		w.Flag(e.Git.Dirty)
 		w.Text(e.Git.Branch)
 	}
-	w.Text(e.Partition)
 	w.Flag(e.Adopted)
 	w.Text(e.By)
 	w.Text(e.Sum)
@@ -852,8 +877,9 @@ func (r *indexReader) stamp() stamp {
 }
 
 func (r *indexReader) key() graph.Key {
-	key, err := graph.ParseKey(r.Text())
-	r.Bad = r.Bad || err != nil
+	var key graph.Key
+	err := key.UnmarshalText([]byte(r.Text()))
+	r.Bad = r.Bad || err != nil || key.IsZero()
 	return key
 }
 
@@ -911,7 +937,7 @@ func (r *indexReader) entry() *entry {
 	if r.Flag() {
 		e.Git = &graph.Git{Commit: r.Text(), Dirty: r.Flag(), Branch: r.Text()}
 	}
-	e.Partition, e.Adopted, e.By = r.Text(), r.Flag(), r.Text()
+	e.Adopted, e.By = r.Flag(), r.Text()
 	e.Sum, e.Content, e.Unordered = r.Text(), r.Text(), r.Flag()
 	if n := r.Count(); n > 0 {
 		e.Checks = make([]graph.CheckResult, n)

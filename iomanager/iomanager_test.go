@@ -143,7 +143,7 @@ func (b *bench) draft(key, text string) Draft {
 	if err := os.WriteFile(out, []byte(text), 0o600); err != nil {
 		b.t.Fatal(err)
 	}
-	latest, err := b.Latest(b.t.Context(), graph.MustKey(key))
+	latest, err := b.Latest(b.t.Context(), named(key))
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -154,9 +154,17 @@ func (b *bench) draft(key, text string) Draft {
 	return d
 }
 
+// named reads the key of an asset or a partition.
+func named(text string) (key graph.Key) {
+	if err := key.UnmarshalText([]byte(text)); err != nil {
+		panic(err)
+	}
+	return key
+}
+
 func record(key, run string) graph.Record {
 	return graph.Record{
-		Key: graph.MustKey(key), Run: run, Attempt: 1, Location: "here", At: time.Date(2026, 9, 26, 10, 0, 0, 0, time.UTC), Took: 1500 * time.Millisecond,
+		Key: named(key), Run: run, Attempt: 1, Location: "here", At: time.Date(2026, 9, 26, 10, 0, 0, 0, time.UTC), Took: 1500 * time.Millisecond,
 		Code: graph.Code{Version: "go1:abc"}, Inputs: map[graph.Key]string{graph.MustKey("up"): "v1"}, By: "ada",
 	}
 }
@@ -177,11 +185,11 @@ func (b *bench) write(key, text string) graph.Record {
 
 func (b *bench) stored(key string) graph.Stored {
 	b.t.Helper()
-	found, err := b.Stored(b.t.Context(), []graph.Key{graph.MustKey(key)})
+	found, err := b.Stored(b.t.Context(), []graph.Key{named(key)})
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return found[graph.MustKey(key)]
+	return found[named(key)]
 }
 
 func (b *bench) wantState(key string, want graph.DataState, text string) graph.Stored {
@@ -726,7 +734,7 @@ func TestView(t *testing.T) {
 	model.Format = FormatOpaque
 	opaque := b.commit(model, Succeeded)
 	dir := filepath.Join(t.TempDir(), "view")
-	pinned := []Pinned{{r.Key, &r}, {nothing.Key, &nothing}, {opaque.Key, &opaque}, {graph.MustKey("absent"), nil}}
+	pinned := []Pinned{{Key: r.Key, Record: &r}, {Key: nothing.Key, Record: &nothing}, {Key: opaque.Key, Record: &opaque}, {Key: graph.MustKey("absent")}}
 	b.write("a/b", "two\n") // the pinned version stays the pinned version
 	got, err := b.View(t.Context(), dir, pinned, true)
 	if err != nil {
@@ -766,7 +774,7 @@ func TestViewHeals(t *testing.T) {
 	b := newBench(t)
 	r := b.write("a", "one\n")
 	b.remove(r.File)
-	if _, err := b.View(t.Context(), filepath.Join(t.TempDir(), "view"), []Pinned{{r.Key, &r}}, false); err != nil {
+	if _, err := b.View(t.Context(), filepath.Join(t.TempDir(), "view"), []Pinned{{Key: r.Key, Record: &r}}, false); err != nil {
 		t.Fatal(err)
 	}
 	b.sound()

@@ -99,9 +99,8 @@ func (m *Manager) stocks(ctx context.Context, keys []graph.Key, report *Report) 
 		for _, info := range infos {
 			rest, _ := strings.CutPrefix(info.Name, dataFolder+"/")
 			rest, _ = strings.CutPrefix(rest, logFolder+"/")
-			folder, base, ok := strings.Cut(rest, "/")
-			key, isKey := keyOf(folder)
-			if !ok || !isKey || strings.Contains(base, "/") {
+			key, ok := m.owner(ctx, rest)
+			if !ok {
 				report.Unknown = append(report.Unknown, info.Name)
 				continue
 			}
@@ -145,6 +144,44 @@ func (m *Manager) stocks(ctx context.Context, keys []graph.Key, report *Report) 
 	slices.SortFunc(stocks, func(a, b *stock) int { return a.key.Compare(b.key) })
 	slices.Sort(report.Unknown)
 	return stocks, nil
+}
+
+// owner returns the asset or partition that an object below the data or the log belongs to. A name that was cut does not say which
+// partition it is; the records of that do.
+func (m *Manager) owner(ctx context.Context, rest string) (key graph.Key, ok bool) {
+	folder, base, ok := strings.Cut(rest, "/")
+	asset, parted := strings.CutSuffix(folder, strings.TrimSuffix(partitionsMark, "/"))
+	key, isKey := keyOf(asset)
+	switch {
+	case !ok || !isKey:
+		return key, false
+	case !parted:
+		return key, !strings.Contains(base, "/")
+	}
+	segment, base, ok := strings.Cut(base, "/")
+	partition, whole, isPartition := partitionOf(segment)
+	if ok && isPartition && !whole {
+		partition = m.longPartition(ctx, folder+"/"+segment)
+	}
+	return key.At(partition), ok && isPartition && partition != "" && segmentOf(partition) == segment && !strings.Contains(base, "/")
+}
+
+// longPartition returns the partition whose records lie in a folder of the log, "" when none can be read.
+func (m *Manager) longPartition(ctx context.Context, folder string) string {
+	infos, err := m.st.List(ctx, logFolder+"/"+folder, "")
+	if err != nil {
+		return ""
+	}
+	for _, info := range slices.Backward(infos) {
+		data, err := m.readAll(ctx, info.Name, maxRecord)
+		if err != nil {
+			continue
+		}
+		if e, err := decode(data); err == nil && folderOf(e.Key) == folder {
+			return e.Key.Partition()
+		}
+	}
+	return ""
 }
 
 // A keptVersion is data that the number of versions lets stay, and the size may not.

@@ -78,7 +78,7 @@ func TestRealTables(t *testing.T) {
 	}
 	b.wantState("a/b", graph.DataPresent, "")
 
-	view, err := b.View(t.Context(), filepath.Join(dir, "view"), []Pinned{{r.Key, &r}}, true)
+	view, err := b.View(t.Context(), filepath.Join(dir, "view"), []Pinned{{Key: r.Key, Record: &r}}, true)
 	if err != nil {
 		t.Fatal(err)
 	}

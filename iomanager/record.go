@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"path"
 	"slices"
 	"strconv"
@@ -65,15 +66,81 @@ func (e *entry) wellKnown() string { return wellKnown(e.Key, path.Ext(e.File)) }
 // sameStep reports whether the entry is the commit of this attempt of this run.
 func (e *entry) sameStep(run string, attempt int) bool { return e.Run == run && e.Attempt == attempt }
 
-func wellKnown(key graph.Key, suffix string) string { return key.Bare().String() + suffix }
+func wellKnown(key graph.Key, suffix string) string {
+	key = key.Bare()
+	if partition := key.Partition(); partition != "" {
+		return key.Asset().String() + "/" + segmentOf(partition) + suffix
+	}
+	return key.String() + suffix
+}
 
-// folderOf returns the name of the folder that a key has in the data and the log.
-func folderOf(key graph.Key) string { return strings.ReplaceAll(key.Bare().String(), "/", "%2F") }
+// folderOf returns the name of the folder that a key has in the data and the log. That of a partition lies in one that is no asset's:
+// who knows nothing of partitions leaves it alone.
+func folderOf(key graph.Key) string {
+	key = key.Bare()
+	folder := strings.ReplaceAll(key.Asset().String(), "/", "%2F")
+	if partition := key.Partition(); partition != "" {
+		return folder + partitionsMark + segmentOf(partition)
+	}
+	return folder
+}
 
-// keyOf is the inverse of folderOf.
+// partitionsMark ends the name of the folder in which an asset's partitions have theirs.
+const partitionsMark = "@/"
+
+// keyOf is the inverse of folderOf for an asset's folder.
 func keyOf(folder string) (graph.Key, bool) {
 	key, err := graph.ParseKey(strings.ReplaceAll(folder, "%2F", "/"))
 	return key, err == nil && key.Location() == "" && folderOf(key) == folder
+}
+
+const (
+	maxPartition  = 200 // bytes of a partition's segment
+	cutPartition  = 120 // of those, bytes of its name when that is too long
+	cutMark       = "~" // stands before the hash of such a name
+	partitionRaw  = "-.:=+_"
+	upperHexDigit = "0123456789ABCDEF"
+)
+
+// segmentOf returns a partition's key as a segment of a name: letters, digits and -.:=+_ as they are, but no dot in front; every other byte
+// as % and two digits. What would be too long is cut, and a hash of the whole follows.
+func segmentOf(partition string) string {
+	plain := partition != "" && partition[0] != '.' && len(partition) <= maxPartition
+	for i := 0; i < len(partition) && plain; i++ {
+		plain = rawInSegment(partition[i])
+	}
+	if plain {
+		return partition
+	}
+	var out strings.Builder
+	for i := range len(partition) {
+		c := partition[i]
+		if rawInSegment(c) && (i > 0 || c != '.') {
+			out.WriteByte(c)
+		} else {
+			out.WriteString("%" + upperHexDigit[c>>4:c>>4+1] + upperHexDigit[c&15:c&15+1])
+		}
+	}
+	name := out.String()
+	if len(name) <= maxPartition {
+		return name
+	}
+	name = name[:cutPartition]
+	if i := strings.LastIndexByte(name, '%'); i > cutPartition-3 {
+		name = name[:i]
+	}
+	return name + cutMark + hashText(partition)
+}
+
+func rawInSegment(c byte) bool { return wordRune(rune(c)) || strings.IndexByte(partitionRaw, c) >= 0 }
+
+// partitionOf is the inverse of segmentOf. whole is false for one that was cut; ok is false for what segmentOf does not return.
+func partitionOf(segment string) (partition string, whole, ok bool) {
+	if strings.Contains(segment, cutMark) {
+		return "", false, true
+	}
+	partition, err := url.PathUnescape(segment)
+	return partition, true, err == nil && partition != "" && segmentOf(partition) == segment
 }
 
 func logOf(key graph.Key) string { return logFolder + "/" + folderOf(key) }
@@ -297,10 +364,10 @@ var partKinds = [...]string{graph.PartCode: "code", graph.PartFile: "file", grap
 // encode returns the record as it is stored.
 func encode(e *entry) ([]byte, error) {
 	r := fileRecord{
-		Format: Format, Key: e.Key.String(), Seq: e.Seq, Run: e.Run, Attempt: e.Attempt, Location: e.Location,
+		Format: Format, Key: e.Key.Asset().String(), Partition: e.Key.Partition(), Seq: e.Seq, Run: e.Run, Attempt: e.Attempt, Location: e.Location,
 		At: e.At.Round(0), MS: e.Took.Milliseconds(), Rows: e.Rows, Bytes: e.Bytes, DataVersion: e.DataVersion,
 		CodeVersion: e.Code.Version, CodeAuthor: e.Code.Author, CodeCoarse: e.Code.Coarse,
-		File: e.File, Sum: e.Sum, Content: e.Content, Unordered: e.Unordered, Partition: e.Partition, Inputs: e.Inputs, Changed: e.Changed,
+		File: e.File, Sum: e.Sum, Content: e.Content, Unordered: e.Unordered, Inputs: e.Inputs, Changed: e.Changed,
 		Metadata: e.Metadata, Git: e.Git, Adopted: e.Adopted, By: e.By,
 	}
 	if r.Inputs == nil {
@@ -354,8 +421,8 @@ func decode(data []byte) (*entry, error) {
 	}
 	e := &entry{
 		Record: graph.Record{
-			Key: key, Seq: r.Seq, Run: r.Run, Attempt: r.Attempt, Location: r.Location, At: r.At, Took: time.Duration(r.MS) * time.Millisecond,
-			Rows: r.Rows, Bytes: r.Bytes, DataVersion: r.DataVersion, File: r.File, Partition: r.Partition, Inputs: r.Inputs, Changed: r.Changed,
+			Key: key.At(r.Partition), Seq: r.Seq, Run: r.Run, Attempt: r.Attempt, Location: r.Location, At: r.At, Took: time.Duration(r.MS) * time.Millisecond,
+			Rows: r.Rows, Bytes: r.Bytes, DataVersion: r.DataVersion, File: r.File, Inputs: r.Inputs, Changed: r.Changed,
 			Code:     graph.Code{Version: r.CodeVersion, Author: r.CodeAuthor, Coarse: r.CodeCoarse},
 			Metadata: r.Metadata, Git: r.Git, Adopted: r.Adopted, By: r.By,
 		},
@@ -401,6 +468,11 @@ func (e *entry) check() error {
 	}
 	if _, ok := e.Inputs[graph.Key{}]; ok {
 		return errors.New("an input has no key")
+	}
+	if partition := e.Key.Partition(); partition != "" {
+		if err := graph.CheckPartition(partition); err != nil {
+			return err
+		}
 	}
 	if err := checkRun(e.Run); err != nil {
 		return err

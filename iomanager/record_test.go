@@ -40,7 +40,7 @@ func goldenEntry() *entry {
 			Changed: []string{"code", "raw/orders"},
 			Columns: []graph.Column{{Name: "id", Type: "int64"}, {Name: "at", Type: "timestamp[us, tz=UTC]"}},
 			File:    ".assetdev/data/marts%2Forders/20260926-101112-x7-2.parquet", Metadata: map[string]string{"note": "héllo\n"},
-			Git: &graph.Git{Commit: "0123abcd", Dirty: true, Branch: "main"}, Partition: "2026-09-26", Adopted: true, By: "ada",
+			Git: &graph.Git{Commit: "0123abcd", Dirty: true, Branch: "main"}, Adopted: true, By: "ada",
 			Checks: []graph.CheckResult{
 				{Name: "not_empty", Passed: true, Severity: "ERROR", Blocking: true, At: time.Date(2026, 9, 26, 10, 11, 13, 0, time.UTC)},
 				{Name: "no_gaps", Severity: "WARN", At: time.Date(2026, 9, 26, 10, 11, 14, 0, time.UTC), Text: "2 gaps", Metadata: map[string]string{"gaps": "2"}},
@@ -50,11 +50,25 @@ func goldenEntry() *entry {
 	}
 }
 
+// goldenPartition is the record of a partition.
+func goldenPartition() *entry {
+	e := goldenEntry()
+	e.Key = e.Key.At("2026-09-26|eu/west")
+	e.File = ".assetdev/data/marts%2Forders@/2026-09-26%7Ceu%2Fwest/20260926-101112-x7-2.parquet"
+	return e
+}
+
 // Records of every format that was ever written are read for ever.
 func TestGoldenRecord(t *testing.T) {
-	name := filepath.Join("testdata", "record-1.json")
+	testGolden(t, "record-1.json", goldenEntry())
+	testGolden(t, "record-1-partition.json", goldenPartition())
+}
+
+func testGolden(t *testing.T, name string, want *entry) {
+	t.Helper()
+	name = filepath.Join("testdata", name)
 	if *update {
-		data, err := encode(goldenEntry())
+		data, err := encode(want)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +84,7 @@ func TestGoldenRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(goldenEntry(), got, sameEntry); diff != "" {
+	if diff := cmp.Diff(want, got, sameEntry); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 	if Format == 1 {
@@ -79,7 +93,7 @@ func TestGoldenRecord(t *testing.T) {
 		}
 	}
 	with := strings.Replace(string(data), "{", `{"of tomorrow": {"a": [1]},`, 1)
-	if got, err := decode([]byte(with)); err != nil || cmp.Diff(goldenEntry(), got, sameEntry) != "" {
+	if got, err := decode([]byte(with)); err != nil || cmp.Diff(want, got, sameEntry) != "" {
 		t.Errorf("a field that is not known: got %v, %v; want it to be ignored", got, err)
 	}
 }
@@ -129,7 +143,8 @@ func TestDecodeRefuses(t *testing.T) {
 func drawEntry(t *rapid.T) *entry {
 	text := rapid.StringMatching(`[a-zA-Z0-9 <>"\\é漢\n]{0,12}`)
 	key := rapid.Custom(func(t *rapid.T) graph.Key {
-		return graph.MustKey(rapid.StringMatching(`[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,5}(/[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,5}){0,2}`).Draw(t, "key"))
+		key := graph.MustKey(rapid.StringMatching(`[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,5}(/[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,5}){0,2}`).Draw(t, "key"))
+		return key.At(rapid.StringMatching(`[a-zA-Z0-9 <>"%~./\\é漢\[\]]{0,12}`).Draw(t, "partition"))
 	})
 	e := &entry{Record: graph.Record{
 		Key: key.Draw(t, "key"), Seq: rapid.Int64Range(1, 1<<62).Draw(t, "seq"), Run: rapid.StringMatching(`[a-zA-Z0-9_-]{1,9}`).Draw(t, "run"),
@@ -139,7 +154,7 @@ func drawEntry(t *rapid.T) *entry {
 		Bytes: rapid.Int64Range(0, 1<<40).Draw(t, "bytes"), DataVersion: "v" + text.Draw(t, "version"),
 		Code:   graph.Code{Version: text.Draw(t, "code"), Author: rapid.Bool().Draw(t, "author"), Coarse: text.Draw(t, "coarse")},
 		Inputs: rapid.MapOfN(key, text, 0, 3).Draw(t, "inputs"), Changed: rapid.SliceOfN(text, 0, 2).Draw(t, "changed"),
-		Metadata: rapid.MapOfN(text, text, 0, 2).Draw(t, "metadata"), Partition: text.Draw(t, "partition"), Adopted: rapid.Bool().Draw(t, "adopted"),
+		Metadata: rapid.MapOfN(text, text, 0, 2).Draw(t, "metadata"), Adopted: rapid.Bool().Draw(t, "adopted"),
 		By: text.Draw(t, "by"),
 	}, Content: text.Draw(t, "content"), Unordered: rapid.Bool().Draw(t, "unordered")}
 	for i := range rapid.IntRange(0, 3).Draw(t, "parts") {
@@ -179,7 +194,7 @@ func TestRecordRoundTrip(t *testing.T) {
 		if e.File != "" && (store.CheckName(e.File) != nil || store.CheckName(e.wellKnown()) != nil) {
 			t.Fatalf("%q or %q is no name", e.File, e.wellKnown())
 		}
-		if key, ok := keyOf(folderOf(e.Key)); !ok || key != e.Key {
+		if key, ok := (&Manager{}).owner(t.Context(), folderOf(e.Key)+"/x"); !ok || key != e.Key {
 			t.Fatalf("folder %q is read as %v, %v", folderOf(e.Key), key, ok)
 		}
 		if seq, ok := seqOf(recordName(e.Key, e.Seq)); !ok || seq != e.Seq {

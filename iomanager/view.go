@@ -28,6 +28,7 @@ import (
 type Pinned struct {
 	Key    graph.Key
 	Record *graph.Record
+	Alone  bool // of a partition: it is the only one of its asset that is read, and stands for the asset as well
 }
 
 // An Input is what a step finds in its view. Paths are absolute, and "" when there is no such file.
@@ -35,12 +36,12 @@ type Input struct {
 	Key         graph.Key
 	File        string // the data, whatever it is
 	Parquet     string // the same, when it is a table
-	Arrow       string // the table as an Arrow IPC file, when that was asked for
+	Arrow       string // the table as an Arrow IPC file, when that was asked for; of a partition only when it is Alone
 	DataVersion string // "" when there is no data
 }
 
 // View makes the folder dir with exactly these inputs: a/b.parquet for the asset a/b (another suffix for data that is no table) and,
-// with arrow, a/b.arrow. An input without data, or whose record hands over none, has no file. The error wraps fs.ErrNotExist when
+// with arrow, a/b.arrow; a/b/p.parquet for its partition p, and when that is Alone the others as well. An input without data, or whose record hands over none, has no file. The error wraps fs.ErrNotExist when
 // the data of a record is gone.
 func (m *Manager) View(ctx context.Context, dir string, inputs []Pinned, arrow bool) ([]Input, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -88,19 +89,29 @@ func (m *Manager) input(ctx context.Context, dir string, pinned Pinned, arrow bo
 			return in, err
 		}
 	}
-	in.File = filepath.Join(dir, filepath.FromSlash(key.String())+suffix)
-	if err := link(source, in.File, pinned.Record != nil); err != nil || suffix != ".parquet" {
+	in.File = filepath.Join(dir, filepath.FromSlash(wellKnown(key, suffix)))
+	if err := link(source, in.File, pinned.Record != nil); err != nil {
 		return in, err
 	}
+	whole := in.File
+	if pinned.Alone && key.Partition() != "" {
+		whole = filepath.Join(dir, filepath.FromSlash(wellKnown(key.Asset(), suffix)))
+		if err := link(source, whole, pinned.Record != nil); err != nil {
+			return in, err
+		}
+	}
+	if suffix != ".parquet" {
+		return in, nil
+	}
 	in.Parquet = in.File
-	if !arrow {
+	if !arrow || key.Partition() != "" && !pinned.Alone {
 		return in, nil
 	}
 	converted, err := m.cache.get(strings.ReplaceAll(sum, ":", "-")+".arrow", func(temp string) error { return m.tables.ToArrow(ctx, source, temp) })
 	if err != nil {
 		return in, err
 	}
-	in.Arrow = strings.TrimSuffix(in.File, suffix) + ".arrow"
+	in.Arrow = strings.TrimSuffix(whole, suffix) + ".arrow"
 	return in, link(converted, in.Arrow, true)
 }
 
