@@ -173,6 +173,12 @@ func (e *Engine) waits(waiting map[graph.Key]string) {
 			e.emit(event.Event{Kind: event.KindWaiting, Asset: &key, Text: why})
 		}
 	}
+	for key := range e.autoWhy {
+		e.repaint(key)
+	}
+	for key := range waiting {
+		e.repaint(key)
+	}
 	e.autoWhy = waiting
 }
 

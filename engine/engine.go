@@ -157,33 +157,37 @@ type Engine struct {
 	workers sync.WaitGroup
 
 	// All below belongs to the owner goroutine.
-	watcher    *watch.Watcher
-	needsTrust *trust.NeedsTrust
-	graph      *graph.Graph
-	fresh      *graph.Freshness
-	stored     map[graph.Key]graph.Stored
-	commits    int // grows with each commit of our own: an answer of the storage from before it is out of date
-	remembered map[graph.Key]history.Asset
-	loading    map[string]int // refreshes under way, by location
-	locations  map[string]Location
-	untold     map[string][]graph.Key // assets that a refresh under way has changed so far, by location
-	run        *activeRun
-	lastRun    *Run
-	queue      []Materialize
-	question   *Question
-	auto       Auto
-	autoWhy    map[graph.Key]string
-	autoMade   map[graph.Key]bool // made stale by saves, not yet decided
-	save       *Save
-	size       int64
-	problems   []*diag.Error
-	notices    []*diag.Error
-	seq        uint64
-	snap       *Snapshot
-	overdue    *time.Timer
-	definedAt  int  // grows when definitions changed: the graph is stale
-	graphAt    int  // definedAt of graph
-	judged     bool // fresh is of graph and stored
+	watcher      *watch.Watcher
+	needsTrust   *trust.NeedsTrust
+	graph        *graph.Graph
+	fresh        *graph.Freshness
+	stored       map[graph.Key]graph.Stored
+	commits      int // grows with each commit of our own: an answer of the storage from before it is out of date
+	remembered   map[graph.Key]history.Asset
+	loading      map[string]int       // refreshes under way, by location
+	loadingSince map[string]time.Time // when the first of them began
+	locations    map[string]Location
+	untold       map[string][]graph.Key // assets that a refresh under way has changed so far, by location
+	run          *activeRun
+	lastRun      *Run
+	queue        []Materialize
+	question     *Question
+	auto         Auto
+	autoWhy      map[graph.Key]string
+	autoMade     map[graph.Key]bool // made stale by saves, not yet decided
+	save         *Save
+	size         int64
+	problems     []*diag.Error
+	notices      []*diag.Error
+	seq          uint64
+	snap         *Snapshot
+	pictures     pictures // of the assets in the last snapshot
+	told         *Told
+	named        []NamedSelection
+	overdue      *time.Timer
+	definedAt    int  // grows when definitions changed: the graph is stale
+	graphAt      int  // definedAt of graph
+	judged       bool // fresh is of graph and stored
 }
 
 // measureAfter is how long after opening the storage is measured.
@@ -231,7 +235,7 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 		opts: opts, state: state, ws: ws, manager: manager, memory: memory,
 		history: history.Open(state), loader: loader.Open(ws, loader.Options{StateDir: state, CacheDir: opts.CacheDir}),
 		mail: newMailbox(), inbox: make(chan func(), 64), done: make(chan struct{}),
-		stored: map[graph.Key]graph.Stored{}, loading: map[string]int{}, locations: map[string]Location{}, untold: map[string][]graph.Key{}, autoMade: map[graph.Key]bool{},
+		stored: map[graph.Key]graph.Stored{}, loading: map[string]int{}, loadingSince: map[string]time.Time{}, locations: map[string]Location{}, untold: map[string][]graph.Key{}, autoMade: map[graph.Key]bool{},
 		size: -1, definedAt: 1, notices: slices.Clone(ws.Notices),
 	}
 	e.logs = newLogbook(e.history)
@@ -240,6 +244,7 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 		e.user = u.Username
 	}
 	e.auto = e.firstAuto()
+	e.nameSelections()
 	if _, err := e.history.Interrupted(); err != nil {
 		e.notice(diag.New("state", "%w", err))
 	}

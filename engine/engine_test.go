@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -101,6 +102,7 @@ func (s *shop) until(what string, holds func(*Snapshot) bool) *Snapshot {
 	s.t.Helper()
 	deadline := time.After(2 * time.Minute)
 	for snap := s.engine.Snapshot(); ; {
+		s.checkPictures()
 		if holds(snap) {
 			return snap
 		}
@@ -123,6 +125,34 @@ func (s *shop) until(what string, holds func(*Snapshot) bool) *Snapshot {
 		case <-deadline:
 			s.t.Fatalf("never: %s; run %+v, notices %v", what, snap.Run, snap.Notices)
 		}
+	}
+}
+
+// checkPictures compares the pictures that the snapshots went on with, with ones painted anew.
+func (s *shop) checkPictures() {
+	s.t.Helper()
+	e := s.engine
+	if err := e.call(s.t.Context(), func() {
+		snap := e.snapshot()
+		if len(snap.Assets) != e.graph.Len() {
+			s.t.Errorf("%d pictures of %d assets", len(snap.Assets), e.graph.Len())
+		}
+		for i, key := range e.graph.Keys() {
+			old, anew := *snap.Assets[key], e.picture(key, time.Now())
+			anew.ReadBy = e.readBy(i)
+			for _, a := range []*Asset{&old, &anew} {
+				if a.Step != nil {
+					step := *a.Step
+					step.MS = 0
+					a.Step = &step
+				}
+			}
+			if !reflect.DeepEqual(old, anew) {
+				s.t.Errorf("the picture of %s was not painted anew:\ngot  %+v %+v\nwant %+v %+v", key, old, old.Step, anew, anew.Step)
+			}
+		}
+	}); err != nil {
+		s.t.Error(err)
 	}
 }
 

@@ -83,9 +83,11 @@ func (e *Engine) startLoading(depth loader.Depth) {
 
 // refresh brings one location up to date in the background. done, which may be nil, runs on the owner afterwards.
 func (e *Engine) refresh(name string, depth loader.Depth, done func(r loader.Refreshed)) {
-	e.loading[name]++
-	e.snap = nil
 	began := time.Now()
+	if e.loading[name]++; e.loading[name] == 1 {
+		e.loadingSince[name] = began
+	}
+	e.snap = nil
 	e.work(func(ctx context.Context) {
 		r := e.loader.Refresh(ctx, name, depth)
 		e.post(func() { e.refreshed(name, depth, r, began, done) })

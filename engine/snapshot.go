@@ -20,10 +20,12 @@ type Snapshot struct {
 	Graph     *graph.Graph
 	Freshness *graph.Freshness
 	Assets    map[graph.Key]*Asset
-	Run       *Run // the active run, or the last one that ended while this engine was open; nil before the first
+	AssetsSeq uint64 // grows with each snapshot whose Assets differ from those before
+	Run       *Run   // the active run, or the last one that ended while this engine was open; nil before the first
 	Question  *Question
 	Auto      Auto
 	Save      *Save // what the last save did; nil before the first
+	Told      *Told // the newest answer to a command that had to wait; nil before the first
 	Problems  []*diag.Error
 	Notices   []*diag.Error
 	Loading   bool // some location has not answered yet; what is shown of it is the stored graph
@@ -40,6 +42,16 @@ type Workspace struct {
 	StorageSize int64  // bytes of kept data, -1 unknown
 	Trusted     bool
 	Trust       *TrustQuestion // what to ask when it is not trusted
+	Selections  []NamedSelection
+}
+
+// A NamedSelection is one of the setting selections, in the order of their names.
+type NamedSelection struct{ Name, Selection string }
+
+// A Told is what came of a command that had to wait for the end of a run or of loading, and started nothing.
+type Told struct {
+	At   time.Time
+	Text string // one line, as "nothing to do: customer_risk_scores is fresh"
 }
 
 // A TrustQuestion is what the user decides on before anything of a workspace is executed.
@@ -60,8 +72,9 @@ type Location struct {
 	LoadMS     int64 // 0 before it was loaded
 	Executable string
 	Version    string
-	Note       string // which path rule was used, "" when it does not matter
-	LastGood   bool   // it is broken or loading, and its assets are those of an earlier load
+	Note       string    // which path rule was used, "" when it does not matter
+	LastGood   bool      // it is broken or loading, and its assets are those of an earlier load
+	Since      time.Time // when loading began, zero when it is not loading
 }
 
 // An Asset is what a front end shows of one asset beside what the Graph and its freshness say.
@@ -148,11 +161,10 @@ func (e *Engine) snapshot() *Snapshot {
 	now := time.Now()
 	s := &Snapshot{
 		Seq: e.seq, At: now, Graph: e.graph, Freshness: fresh, Question: e.question, Auto: e.auto, Save: e.save,
-		Problems: e.problems, Notices: slices.Clone(e.notices), Loading: e.anyLoading(), Run: e.lastRun,
-		Assets: make(map[graph.Key]*Asset, e.graph.Len()),
+		Problems: e.problems, Notices: slices.Clone(e.notices), Loading: e.anyLoading(), Run: e.lastRun, Told: e.told,
 		Workspace: Workspace{
 			File: e.ws.File, Dir: e.ws.Dir, Base: e.manager.BaseDir(), Name: filepath.Base(e.ws.Dir), Storage: e.manager.String(), Shared: e.ws.Settings.Shared, StorageSize: e.size,
-			Trusted: e.grant.Valid(),
+			Trusted: e.grant.Valid(), Selections: e.named,
 		},
 	}
 	if !s.Workspace.Trusted {
@@ -160,38 +172,23 @@ func (e *Engine) snapshot() *Snapshot {
 	}
 	for _, name := range e.loader.Names() {
 		s.Locations = append(s.Locations, e.locations[name])
-		if e.loading[name] > 0 && e.locations[name].State != "broken" {
-			s.Locations[len(s.Locations)-1].State = "loading"
+		if l := &s.Locations[len(s.Locations)-1]; e.loading[name] > 0 {
+			l.Since = e.loadingSince[name]
+			if l.State != "broken" {
+				l.State = "loading"
+			}
 		}
 	}
 	if e.run != nil {
 		s.Run = e.pictureOf(e.run)
 	}
-	assets := make([]Asset, e.graph.Len())
-	for i, key := range e.graph.Keys() {
-		a := &assets[i]
-		*a = Asset{Key: key, Stored: e.stored[key], ForecastMS: e.forecast(key), Waiting: e.autoWhy[key]}
-		if s.Run.Active() {
-			if step := e.run.steps[key]; step != nil {
-				copied := *step
-				if step.State == event.Running {
-					copied.MS = now.Sub(step.Started).Milliseconds()
-				}
-				a.Step = &copied
-			}
-		}
-		a.Word = word(fresh.Status(key), a)
-		own := e.graph.At(i).Location
-		for _, reader := range e.graph.ReadBy(i) {
-			if location := e.graph.At(int(reader)).Location; location != own && location != "" && !slices.Contains(a.ReadBy, location) {
-				a.ReadBy = append(a.ReadBy, location)
-			}
-		}
-		s.Assets[key] = a
-	}
+	s.Assets, s.AssetsSeq = e.paint(now)
 	e.snap = s
 	return s
 }
+
+// CheckFailed is the word of an asset whose data did not pass a check of severity ERROR.
+const CheckFailed = "check failed"
 
 // word is the screen's one word of an asset, the strongest that holds.
 func word(status graph.Status, a *Asset) string {
@@ -205,6 +202,9 @@ func word(status graph.Status, a *Asset) string {
 	}
 	if last := a.Stored.Last; last != nil && last.State == event.Failed && status != graph.Fresh && status != graph.External {
 		return event.Failed
+	}
+	if r := a.Stored.Record; r != nil && status != graph.External && slices.ContainsFunc(r.Checks, graph.CheckResult.Failed) {
+		return CheckFailed
 	}
 	return status.String()
 }

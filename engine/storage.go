@@ -21,6 +21,7 @@ func (e *Engine) readStored(ctx context.Context, keys []graph.Key) {
 	found, err := e.manager.Stored(ctx, keys)
 	if len(e.stored) == 0 && found != nil {
 		e.stored = found // the first time, instead of putting each in once more
+		e.pictures = pictures{}
 		for key, a := range e.remembered {
 			if s, ok := found[key]; ok && a.Last != nil {
 				s.Last = a.Last
@@ -48,6 +49,7 @@ func (e *Engine) takeStored(keys []graph.Key, found map[graph.Key]graph.Stored, 
 		}
 		differs[key] = s
 		e.stored[key] = s
+		e.repaint(key)
 	}
 	return differs
 }
@@ -61,6 +63,9 @@ func sameStored(a, b graph.Stored) bool {
 // changed takes what is stored of some assets now, and judges what hangs on it.
 func (e *Engine) changed(stored map[graph.Key]graph.Stored) {
 	maps.Copy(e.stored, stored)
+	for key := range stored {
+		e.repaint(key)
+	}
 	if e.judged && e.graphAt == e.definedAt {
 		e.fresh = e.fresh.After(stored, time.Now())
 	}
@@ -133,21 +138,39 @@ func (e *Engine) readsForeign() bool {
 	return false
 }
 
-// storageEvery is the shortest time between two looks at the storage.
-const storageEvery = 3 * time.Second
+const (
+	// storageEvery is the time between two glances at the storage, that find what was made, replaced or removed.
+	storageEvery = 3 * time.Second
+	// storageShare is how many times as long as a look at every file took the next one is put off, at most to storageAtMost: what was
+	// written in place waits for it.
+	storageShare  = 2000
+	storageAtMost = time.Minute
+)
 
-// watchStorage looks at the storage from time to time, as seldom as keeps it below half a percent of a core, so that what others
+// watchStorage looks at the storage from time to time, as seldom as keeps it below a tenth of a percent of a core, so that what others
 // do shows within seconds. It runs on a worker as long as the engine does.
 func (e *Engine) watchStorage(ctx context.Context) {
 	failed := ""
+	var due time.Time
 	for {
-		began := time.Now()
-		err := e.lookAtStorage(ctx)
-		if err != nil && ctx.Err() == nil && err.Error() != failed {
-			failed = err.Error() // told once, not every few seconds
-			e.post(func() { e.notice(diag.New("storage", "%w", err)) })
+		look := !time.Now().Before(due)
+		if !look {
+			var keys []graph.Key
+			if e.call(ctx, func() { keys = e.graph.Keys() }) != nil {
+				return
+			}
+			look = e.manager.Glance(ctx, keys)
 		}
-		timer := time.NewTimer(max(storageEvery, 200*time.Since(began)))
+		if look {
+			began := time.Now()
+			err := e.lookAtStorage(ctx)
+			if err != nil && ctx.Err() == nil && err.Error() != failed {
+				failed = err.Error() // told once, not every few seconds
+				e.post(func() { e.notice(diag.New("storage", "%w", err)) })
+			}
+			due = began.Add(min(storageAtMost, max(storageEvery, storageShare*time.Since(began))))
+		}
+		timer := time.NewTimer(storageEvery)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():

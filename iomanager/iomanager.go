@@ -83,6 +83,8 @@ type Manager struct {
 	st     store.Store
 	folder store.Folder // st, when it is a folder of this machine; else nil
 	tables Tables
+
+	glances glances
 	cache  *cache
 	index  *index
 	now    func() time.Time

@@ -68,7 +68,7 @@ var (
 		"io_manager", "io_managers", "auto_run", "confirm", "keep", "read_only", "shared", "sandbox", "owners", "locations", "enforce",
 		"alerts", "environment", "assets", "dagster_instance", "jobs", "pools", "selections",
 	}
-	laterKeys         = []string{"selections", "sandbox", "enforce", "alerts", "environment", "assets"}
+	laterKeys         = []string{"sandbox", "enforce", "alerts", "environment", "assets"}
 	locationKeys      = []string{"io_manager", "read_only", "env", "jobs", "enforce"}
 	laterLocationKeys = []string{"io_manager", "enforce"}
 	themes            = []string{"auto", "light", "dark", "mono"}
