@@ -497,5 +497,8 @@ func explain(stderr string, roots []string) (location.Error, bool) {
 			break
 		}
 	}
+	if e.Message == "KeyboardInterrupt" {
+		return location.Error{}, false // that was us
+	}
 	return e, e.Message != ""
 }
