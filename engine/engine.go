@@ -157,15 +157,17 @@ type Engine struct {
 	workers sync.WaitGroup
 
 	// All below belongs to the owner goroutine.
-	watcher      *watch.Watcher
-	needsTrust   *trust.NeedsTrust
-	graph        *graph.Graph
-	fresh        *graph.Freshness
-	stored       map[graph.Key]graph.Stored
-	commits      int // grows with each commit of our own: an answer of the storage from before it is out of date
-	remembered   map[graph.Key]history.Asset
-	loading      map[string]int       // refreshes under way, by location
-	loadingSince map[string]time.Time // when the first of them began
+	watcher    *watch.Watcher
+	needsTrust *trust.NeedsTrust
+	graph      *graph.Graph
+	fresh      *graph.Freshness
+	stored     map[graph.Key]graph.Stored
+	commits    int                       // grows with each commit of our own: an answer of the storage from before it is out of date
+	made       map[graph.Key]*graph.Made // what was made elsewhere, of the graph
+	remembered map[graph.Key]history.Asset
+	loading    map[string]int // refreshes under way, by location
+	// loadingSince is when the first of them began.
+	loadingSince map[string]time.Time
 	locations    map[string]Location
 	untold       map[string][]graph.Key // assets that a refresh under way has changed so far, by location
 	run          *activeRun
@@ -226,7 +228,7 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 	}
 	manager, err := iomanager.Open(ctx, iomanager.Config{
 		BaseDir: base, StateDir: state, ReadOnly: ws.Settings.ReadOnly,
-		Keep: iomanager.Keep{Versions: keep.Versions, Size: keep.Size, Runs: keep.RunsFor},
+		Keep: iomanager.Keep{Versions: keep.Versions, Size: keep.Size, Runs: keep.RunsFor}, WorkingDir: workingDir(ws),
 	})
 	if err != nil {
 		return nil, err
@@ -294,6 +296,16 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 	e.overdue = time.NewTimer(overdueEvery)
 	go e.own()
 	return e, nil
+}
+
+// workingDir returns the folder of a code location by its name; the workspace's for one that there is not.
+func workingDir(ws *workspace.Workspace) func(string) string {
+	return func(name string) string {
+		if l, ok := ws.Location(name); ok {
+			return l.WorkingDirectory
+		}
+		return ws.Dir
+	}
 }
 
 // abandon undoes an Open that fails after it started work.
@@ -454,7 +466,7 @@ func (e *Engine) rebuild() {
 	e.problems = nil
 	for _, name := range e.loader.Names() {
 		s := e.loader.State(name)
-		d := graph.Definitions{Location: name, Assets: s.Assets}
+		d := graph.Definitions{Location: name, Assets: s.Assets, Jobs: s.Jobs}
 		if s.Err != nil {
 			d.Broken = s.Err.Message
 		}
@@ -465,6 +477,7 @@ func (e *Engine) rebuild() {
 	}
 	e.graph = graph.New(all, e.owners())
 	e.problems = append(e.problems, e.graph.Problems()...)
+	e.findMade()
 	e.graphAt = e.definedAt
 	e.judged = false
 	e.snap = nil

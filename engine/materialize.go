@@ -121,6 +121,7 @@ func (e *Engine) plan(m Materialize) (graph.Plan, []graph.Key, error) {
 	plan := graph.MakePlan(e.graph, fresh, graph.PlanRequest{
 		Selected: selected, Named: named, Only: m.Only, Force: m.Force,
 		Forecast: func(key graph.Key) (int64, bool) { ms := e.forecast(key); return ms, ms >= 0 },
+		Refuse:   func(a graph.Asset) string { return lacksConfig(a, m.Config) },
 	})
 	return plan, selected, nil
 }
@@ -312,34 +313,6 @@ func (e *Engine) rollback(c Rollback) (Reply, error) {
 
 // VersionName names a version of an asset's data for people and commands.
 func VersionName(r graph.Record) string { return fmt.Sprintf("%s-%d", r.Run, r.Attempt) }
-
-// adopt gives data that was made elsewhere a record with the present code and input versions.
-func (e *Engine) adopt(c Adopt) (Reply, error) {
-	drafts := make([]graph.Record, 0, len(c.Keys))
-	for _, key := range c.Keys {
-		asset, ok := e.graph.Asset(key)
-		if !ok {
-			return Reply{}, e.noAsset(key)
-		}
-		if e.stored[key].Data != graph.DataForeign {
-			return Reply{}, diag.New("asset", "%s has no data that was made elsewhere", key).WithHint("its status is %s", e.judge().Status(key))
-		}
-		drafts = append(drafts, graph.Record{
-			Key: key, Run: e.newRunID(), Attempt: 1, Location: asset.Location, At: time.Now(), Code: asset.Code, Inputs: e.inputVersions(asset), Adopted: true, By: e.user,
-		})
-	}
-	return Reply{wait: func(ctx context.Context) (Reply, error) {
-		for _, r := range drafts {
-			if _, err := e.manager.Adopt(ctx, r.Key, r); err != nil {
-				return Reply{}, err
-			}
-		}
-		if err := e.call(ctx, func() { e.readStored(e.ctx, c.Keys) }); err != nil {
-			return Reply{}, err
-		}
-		return Reply{Text: "adopted " + plural(len(drafts), "asset")}, nil
-	}}, nil
-}
 
 func (e *Engine) noAsset(key graph.Key) error {
 	err := diag.New("asset", "no asset %q", key.String())

@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,7 +20,20 @@ func (e *Engine) Preview(ctx context.Context, r PageRequest) (page.Page, error) 
 	if err := e.known(ctx, r.Asset); err != nil {
 		return page.Page{}, err
 	}
-	return e.manager.Preview(ctx, r.Asset, r.Version, iomanager.PageRequest{Offset: r.Offset, Limit: r.Limit, Columns: r.Columns, MaxCellBytes: r.MaxCellBytes})
+	q := iomanager.PageRequest{Offset: r.Offset, Limit: r.Limit, Columns: r.Columns, MaxCellBytes: r.MaxCellBytes}
+	p, err := e.manager.Preview(ctx, r.Asset, r.Version, q)
+	if !errors.Is(err, fs.ErrNotExist) || r.Version != "" {
+		return p, err
+	}
+	var asset graph.Asset
+	var record *graph.Record
+	if callErr := e.call(ctx, func() { asset, _ = e.graph.Asset(r.Asset); record = e.stored[r.Asset].Record }); callErr != nil {
+		return p, callErr
+	}
+	if record != nil || asset.Made == nil {
+		return p, err
+	}
+	return e.previewMade(ctx, asset.Made, asset.Location, q)
 }
 
 // Stats describes the values of one column of an asset, from all of its rows, which a child process reads; ctx ends it.

@@ -154,7 +154,8 @@ func (e *Engine) takeLocation(name string) {
 	s := e.loader.State(name)
 	l := Location{
 		Name: name, Kind: s.Kind, Dir: s.Dir, Note: s.Note, Assets: len(s.Assets), LoadMS: s.Took.Milliseconds(),
-		Executable: s.Environment.Executable, Version: s.Environment.Version, LastGood: s.LastGood, State: "loading",
+		Executable: s.Environment.Executable, Version: s.Environment.Version, Dagster: s.Environment.Dagster, LastGood: s.LastGood, State: "loading",
+		Jobs: s.Jobs, Notices: s.About.Notices, Schedules: s.About.Schedules, Sensors: s.About.Sensors, Resources: s.About.Resources, Framework: s.About.Framework,
 	}
 	switch {
 	case s.Err != nil:

@@ -72,9 +72,16 @@ type Location struct {
 	LoadMS     int64 // 0 before it was loaded
 	Executable string
 	Version    string
-	Note       string    // which path rule was used, "" when it does not matter
-	LastGood   bool      // it is broken or loading, and its assets are those of an earlier load
-	Since      time.Time // when loading began, zero when it is not loading
+	Dagster    string      // version of Dagster in its environment, "" when it has none
+	Framework  string      // name and version of what its definitions are written with, as "dagster 1.13.27"; "" is assetdev's own
+	Notices    []string    // what is worth knowing of it and not wrong
+	Jobs       []graph.Job // a selection job:NAME takes their assets
+	Schedules  []string    // names; the framework runs them, assetdev does not
+	Sensors    []string    // the same
+	Resources  []string    // "name: type"
+	Note       string      // which path rule was used, "" when it does not matter
+	LastGood   bool        // it is broken or loading, and its assets are those of an earlier load
+	Since      time.Time   // when loading began, zero when it is not loading
 }
 
 // An Asset is what a front end shows of one asset beside what the Graph and its freshness say.

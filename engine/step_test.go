@@ -46,7 +46,7 @@ func (s *stage) describe(location, lines string) {
 	s.t.Helper()
 	var messages []string
 	for line := range strings.SplitSeq(strings.TrimSpace(lines), "\n") {
-		if line = strings.TrimSpace(line); !strings.Contains(line, `"type"`) {
+		if line = strings.TrimSpace(line); !strings.HasPrefix(line, `{"type"`) {
 			if !strings.Contains(line, `"code_version"`) {
 				line = `{"code_version": "1", ` + strings.TrimPrefix(line, "{")
 			}
@@ -281,5 +281,201 @@ func TestChecks(t *testing.T) {
 	s.run(Materialize{Selection: "a", Force: true})
 	if got := s.events(event.KindCheck); len(got) != 1 {
 		t.Errorf("of a step that failed: got %+v", got)
+	}
+}
+
+func (s *stage) wantStatus(key string, want graph.Status) {
+	s.t.Helper()
+	f := s.engine.Snapshot().Freshness
+	if got := f.Status(graph.MustKey(key)); got != want {
+		s.t.Errorf("%s is %s, want %s: %v", key, got, want, f.Reasons(graph.MustKey(key)))
+	}
+}
+
+func TestDataThatLiesElsewhere(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.bin")
+	if err := os.WriteFile(path, []byte("made by somebody"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := newStage(t, map[string]string{"north": fmt.Sprintf(`
+		{"key": "up"}
+		{"key": "a", "deps": ["up"], "stored_by": "own", "made": {"at": "2026-11-24T08:00:00Z", "run": "r1", "path": %q, "metadata": {"rows": "3"}}}
+		{"key": "b", "deps": ["a"]}
+		{"key": "w", "stored_by": "own"}`, path), "south": `
+		{"key": "a", "external": true, "description": "declared here as well"}
+		{"key": "feed", "external": true, "made": {"run": "r9"}}
+		{"key": "c", "deps": ["feed"]}`})
+	s.makes("north", `{"up": {"format": "opaque", "text": "up"}, "a": {"format": "none", "metadata": {"table": "db.a"}}, "b": {"format": "opaque", "text": "b"}}`)
+	s.makes("south", `{"c": {"format": "none"}}`)
+	s.open(Options{})
+	s.wantStatus("a", graph.Unknown)
+	if r := s.engine.Snapshot().Freshness.Reasons(graph.MustKey("a")); len(r) != 1 || r[0].Kind != graph.MadeElsewhere || !strings.Contains(r[0].Text, "by run r1") {
+		t.Errorf("a: reasons %v", r)
+	}
+	s.wantStatus("feed", graph.External)
+	page, err := s.engine.Preview(t.Context(), PageRequest{Asset: graph.MustKey("a"), Limit: 10})
+	if err != nil || page.Note == "" || page.RowsTotal != 4 || page.Rows[3][0].Value != "rows" || page.Rows[3][1].Value != "3" {
+		t.Errorf("preview of a: got %+v, %v", page, err)
+	}
+
+	// It is read as it is, and nothing above it runs for its sake.
+	if got := s.states(s.run(Materialize{Selection: "b, c"})); got != "b succeeded, c succeeded" {
+		t.Errorf("got %s", got)
+	}
+	s.run(Materialize{Selection: "up"})
+	in := s.asked("north", "b").Inputs
+	if len(in) != 1 || !in[0].Elsewhere || in[0].Parquet != "" || !strings.HasPrefix(in[0].DataVersion, "bytes1:") {
+		t.Errorf("b was given %+v", in)
+	}
+	if in := s.asked("south", "c").Inputs; len(in) != 1 || !in[0].Elsewhere || in[0].DataVersion != "made:r9" {
+		t.Errorf("c was given %+v", in)
+	}
+	s.wantStatus("b", graph.Fresh)
+
+	// Other data in its place is other data.
+	if err := os.WriteFile(path, []byte("made again"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.engine.lookAtStorage(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.wantStatus("b", graph.Stale)
+	s.run(Materialize{Selection: "b"})
+
+	// Adopted, it is judged like any other, and what reads it stays fresh.
+	if _, err := s.engine.Do(t.Context(), Adopt{Keys: []graph.Key{graph.MustKey("a"), graph.MustKey("w")}}); err != nil {
+		t.Fatal(err)
+	}
+	a := s.record("a")
+	if !a.Adopted || a.File != "" || a.Metadata["rows"] != "3" || a.Metadata["path"] != path || a.DataVersion != s.record("b").Inputs[a.Key] || !s.record("w").Adopted {
+		t.Errorf("adopted: %+v", a)
+	}
+	s.wantStatus("b", graph.Fresh)
+	s.wantStatus("w", graph.Fresh)
+	s.wantStatus("a", graph.Fresh)
+	if _, err := s.engine.Do(t.Context(), Adopt{Keys: []graph.Key{graph.MustKey("b")}}); err == nil {
+		t.Error("b was adopted, though assetdev made it")
+	}
+
+	// Made by its own I/O manager: no file of ours, a version for each run, and its readers go there, too.
+	if got := s.states(s.run(Materialize{Selection: "a, b", Force: true})); got != "a succeeded, b unchanged" {
+		t.Errorf("got %s", got)
+	}
+	if a := s.record("a"); a.File != "" || a.DataVersion != a.Run || a.Adopted {
+		t.Errorf("a: %+v", a)
+	}
+	if in := s.asked("north", "b").Inputs; !in[0].Elsewhere || in[0].Opaque != "" {
+		t.Errorf("b was given %+v", in)
+	}
+	if in := s.asked("north", "a").Inputs; in[0].Opaque == "" || in[0].Parquet != "" || in[0].Elsewhere {
+		t.Errorf("a was given %+v, want the opaque value of up", in)
+	}
+	if page, err := s.engine.Preview(t.Context(), PageRequest{Asset: graph.MustKey("up"), Limit: 10}); err != nil || page.Note == "" || page.RowsTotal != 3 {
+		t.Errorf("preview of an opaque value: got %+v, %v", page, err)
+	}
+}
+
+func TestAPickleInOurStorageIsReadByWhoWroteIt(t *testing.T) {
+	s := newStage(t, map[string]string{"north": `
+		{"key": "a"}
+		{"key": "b", "deps": ["a"]}`})
+	s.makes("north", `{"b": {"format": "none"}}`)
+	if err := os.MkdirAll(filepath.Join(s.dir, ".assetdev/assets"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s.write(".assetdev/assets/a", "\x80\x04K\x01.") // as Dagster's own I/O manager leaves it
+	s.open(Options{})
+	s.wantStatus("a", graph.Unknown)
+	if got := s.states(s.run(Materialize{Selection: "b"})); got != "b succeeded" {
+		t.Errorf("got %s", got)
+	}
+	if in := s.asked("north", "b").Inputs; !in[0].Elsewhere || in[0].Parquet != "" || in[0].Opaque != "" || in[0].DataVersion == "" {
+		t.Errorf("b was given %+v", in)
+	}
+	page, err := s.engine.Preview(t.Context(), PageRequest{Asset: graph.MustKey("a"), Limit: 10})
+	if err != nil || !strings.Contains(page.Note, "a pickle") {
+		t.Errorf("preview: got %+v, %v", page, err)
+	}
+}
+
+func TestRunConfig(t *testing.T) {
+	s := newStage(t, map[string]string{"north": `
+		{"key": "a", "config": [{"name": "limit", "type": "Int", "required": true}, {"name": "mode", "required": true, "default": "fast"}, {"name": "note"}], "config_path": ["ops", "a", "config"]}
+		{"key": "b", "deps": ["a"]}`})
+	s.makes("north", `{"a": {"format": "none"}, "b": {"format": "none"}}`)
+	s.open(Options{})
+	const text = "its run config needs limit (Int): give it with --config FILE or --config-json TEXT, under ops: a: config"
+	plan, err := s.engine.Plan(t.Context(), Materialize{Selection: "b"})
+	if err != nil || len(plan.Steps) != 0 || len(plan.Blocked) != 2 || plan.Blocked[0].Text != text || plan.Blocked[1].Text != "waits for a: "+text {
+		t.Errorf("without: got %+v, %v", plan, err)
+	}
+	for _, config := range []string{`{"ops": {"a": {"config": {}}}}`, `{"ops": {"a": 3}}`, `{}`, `[]`} {
+		if plan, err := s.engine.Plan(t.Context(), Materialize{Selection: "a", Config: json.RawMessage(config)}); err != nil || len(plan.Steps) != 0 {
+			t.Errorf("with %s: got %+v, %v", config, plan, err)
+		}
+	}
+	const config = `{"ops":{"a":{"config":{"limit":3}}}}`
+	if got := s.states(s.run(Materialize{Selection: "b", Config: json.RawMessage(config)})); got != "a succeeded, b succeeded" {
+		t.Errorf("with %s: got %s", config, got)
+	}
+	if got := string(s.asked("north", "a").Config); got != config {
+		t.Errorf("the process got %s", got)
+	}
+}
+
+func TestPoolsBoundARun(t *testing.T) {
+	gate := filepath.Join(t.TempDir(), "gate")
+	s := newStage(t, map[string]string{"north": `{"key": "a", "pool": "db"}`, "south": `
+		{"key": "b", "pool": "db"}
+		{"key": "c", "pool": "web"}`})
+	s.write("assetdev.yaml", "pools: {db: 1}\njobs: 4\n")
+	s.makes("north", fmt.Sprintf(`{"a": {"format": "none", "gate": %q}}`, gate))
+	s.makes("south", fmt.Sprintf(`{"b": {"format": "none", "gate": %[1]q}, "c": {"format": "none", "gate": %[1]q}}`, gate))
+	s.open(Options{})
+	if _, err := s.engine.Do(t.Context(), Materialize{Selection: "*", Confirmed: true}); err != nil {
+		t.Fatal(err)
+	}
+	running := func(b *Snapshot) string {
+		var keys []string
+		for _, step := range b.Run.Steps {
+			if step.State == event.Running {
+				keys = append(keys, step.Key.String())
+			}
+		}
+		return strings.Join(keys, " ")
+	}
+	snap := s.until("two run", func(b *Snapshot) bool { return b.Run != nil && len(strings.Fields(running(b))) >= 2 })
+	if got := running(snap); got != "a c" {
+		t.Errorf("%s run at once, want a and c", got)
+	}
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	snap = s.until("the run has ended", func(b *Snapshot) bool { return !b.Run.Active() })
+	if snap.Run.State != event.Succeeded {
+		t.Errorf("got %s: %s", snap.Run.State, s.states(snap.Run))
+	}
+}
+
+func TestWhatALocationSaysOfItself(t *testing.T) {
+	s := newStage(t, map[string]string{"north": `
+		{"key": "a"}
+		{"key": "n", "not_executable": "it is observed, not made"}
+		{"type": "definitions", "definitions": {"notices": ["found in src"], "jobs": [{"name": "daily", "assets": ["a", "n"]}], "schedules": ["nightly"], "sensors": ["watch"], "resources": ["db: DuckDB"], "framework": "dagster 1.13.27"}}`})
+	s.makes("north", `{"a": {"format": "none"}}`)
+	s.open(Options{})
+	for range 2 {
+		l := s.engine.Snapshot().Locations[0]
+		if fmt.Sprintf("%v %v %v %v %v", l.Notices, l.Schedules, l.Sensors, l.Resources, l.Framework) != "[found in src] [nightly] [watch] [db: DuckDB] dagster 1.13.27" || len(l.Jobs) != 1 {
+			t.Errorf("got %+v", l)
+		}
+		plan, err := s.engine.Plan(t.Context(), Materialize{Selection: "job:daily", Force: true})
+		if err != nil || len(plan.Steps) != 1 || len(plan.Blocked) != 1 || plan.Blocked[0].Text != "it is observed, not made" {
+			t.Errorf("job: got %+v, %v", plan, err)
+		}
+		if err := s.engine.Close(); err != nil { // then from the stored graph
+			t.Fatal(err)
+		}
+		s.open(Options{Passive: true})
 	}
 }

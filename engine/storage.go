@@ -19,6 +19,8 @@ func (e *Engine) readStored(ctx context.Context, keys []graph.Key) {
 		keys = e.graph.Keys()
 	}
 	found, err := e.manager.Stored(ctx, keys)
+	withMade(found, e.made)
+	e.keepVersions(found)
 	if len(e.stored) == 0 && found != nil {
 		e.stored = found // the first time, instead of putting each in once more
 		e.pictures = pictures{}
@@ -78,14 +80,16 @@ func (e *Engine) lookAtStorage(ctx context.Context) error {
 	for again := true; again; {
 		var keys []graph.Key
 		var commits int
-		if err := e.call(ctx, func() { e.rebuild(); keys, commits = e.graph.Keys(), e.commits }); err != nil {
+		var made map[graph.Key]*graph.Made
+		if err := e.call(ctx, func() { e.rebuild(); keys, commits, made = e.graph.Keys(), e.commits, e.made }); err != nil {
 			return err
 		}
 		found, err := e.manager.Stored(ctx, keys)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if foreignErr := e.foreignVersions(ctx, found); foreignErr != nil {
+		withMade(found, made)
+		if foreignErr := e.foreignVersions(ctx, found, made); foreignErr != nil {
 			return foreignErr
 		}
 		if err := e.call(ctx, func() {
@@ -104,7 +108,7 @@ func (e *Engine) lookAtStorage(ctx context.Context) error {
 
 // foreignVersions fills in the data versions of data that something else made and that some asset reads: a file that changed
 // has to be read for that. It runs on a worker or a caller's goroutine.
-func (e *Engine) foreignVersions(ctx context.Context, found map[graph.Key]graph.Stored) error {
+func (e *Engine) foreignVersions(ctx context.Context, found map[graph.Key]graph.Stored, made map[graph.Key]*graph.Made) error {
 	var problems []error
 	for key, s := range found {
 		if s.Data != graph.DataForeign || s.Version != "" {
@@ -118,6 +122,9 @@ func (e *Engine) foreignVersions(ctx context.Context, found map[graph.Key]graph.
 			continue
 		}
 		version, err := e.manager.ForeignVersion(ctx, key)
+		if m := made[key]; err == nil && version == "" && m != nil {
+			version, err = e.madeVersion(ctx, m)
+		}
 		if err != nil {
 			problems = append(problems, err)
 			continue

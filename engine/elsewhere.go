@@ -1,0 +1,204 @@
+package engine
+
+// Data that assetdev did not make and does not keep: what the framework's own history says was made, and what a location's own I/O
+// manager stores.
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/assetdev/assetdev/graph"
+	"github.com/assetdev/assetdev/internal/diag"
+	"github.com/assetdev/assetdev/iomanager"
+	"github.com/assetdev/assetdev/iomanager/page"
+)
+
+// findMade collects what the graph's assets say was made elsewhere.
+func (e *Engine) findMade() {
+	e.made = nil
+	for i := range e.graph.Len() {
+		a := e.graph.At(i)
+		if a.Made == nil {
+			continue
+		}
+		if e.made == nil {
+			e.made = map[graph.Key]*graph.Made{}
+		}
+		e.made[e.graph.Key(i)] = a.Made
+	}
+}
+
+// withMade adds to what the storage knows of assets what was made elsewhere: where there is neither a record nor a file of ours. Versions
+// that have to be computed from a file are left empty.
+func withMade(found map[graph.Key]graph.Stored, made map[graph.Key]*graph.Made) {
+	for key, m := range made {
+		s, asked := found[key]
+		if !asked || s.Record != nil || s.Data != graph.DataAbsent {
+			continue
+		}
+		s.Data, s.Text = graph.DataForeign, madeText(m)
+		if m.Path == "" {
+			s.Version = m.Version()
+		}
+		found[key] = s
+	}
+}
+
+func madeText(m *graph.Made) string {
+	text := "it was made"
+	if !m.At.IsZero() {
+		text += " at " + m.At.Local().Format("2006-01-02 15:04")
+	}
+	if m.Run != "" {
+		text += " by run " + m.Run
+	}
+	if m.Path != "" {
+		text += ", and lies at " + m.Path
+	}
+	return text
+}
+
+// keepVersions takes over versions that were computed before, for data that is still the same.
+func (e *Engine) keepVersions(found map[graph.Key]graph.Stored) {
+	for key := range e.made {
+		if s, old := found[key], e.stored[key]; s.Data == graph.DataForeign && s.Version == "" && old.Data == s.Data && old.Text == s.Text {
+			s.Version = old.Version
+			found[key] = s
+		}
+	}
+}
+
+// adopt gives data that was made elsewhere a record with the present code and input versions.
+func (e *Engine) adopt(c Adopt) (Reply, error) {
+	type adoption struct {
+		draft  graph.Record
+		made   *graph.Made
+		ours   bool // the data may lie in our storage
+		stored string
+	}
+	var adoptions []adoption
+	for _, key := range c.Keys {
+		asset, ok := e.graph.Asset(key)
+		if !ok {
+			return Reply{}, e.noAsset(key)
+		}
+		stored := e.stored[key]
+		own := asset.StoredBy == "own" && stored.Record == nil && stored.Data == graph.DataAbsent
+		if stored.Data != graph.DataForeign && !own {
+			return Reply{}, diag.New("asset", "%s has no data that was made elsewhere", key).WithHint("its status is %s", e.judge().Status(key))
+		}
+		adoptions = append(adoptions, adoption{
+			draft: graph.Record{
+				Key: key, Run: e.newRunID(), Attempt: 1, Location: asset.Location, At: time.Now(), Code: bare(asset.Code), Inputs: e.inputVersions(asset), Adopted: true, By: e.user,
+			},
+			made: asset.Made, ours: !own, stored: asset.StoredBy,
+		})
+	}
+	return Reply{wait: func(ctx context.Context) (Reply, error) {
+		for _, a := range adoptions {
+			err := fs.ErrNotExist
+			if a.ours {
+				_, err = e.manager.Adopt(ctx, a.draft.Key, a.draft)
+			}
+			if errors.Is(err, fs.ErrNotExist) && (a.made != nil || !a.ours) {
+				err = e.adoptElsewhere(ctx, a.draft, a.made)
+			}
+			if err != nil {
+				return Reply{}, err
+			}
+		}
+		if err := e.call(ctx, func() { e.readStored(e.ctx, c.Keys) }); err != nil {
+			return Reply{}, err
+		}
+		return Reply{Text: "adopted " + plural(len(adoptions), "asset")}, nil
+	}}, nil
+}
+
+// adoptElsewhere gives data that lies outside our storage a record that names none of ours.
+func (e *Engine) adoptElsewhere(ctx context.Context, draft graph.Record, made *graph.Made) error {
+	version := ""
+	if made != nil {
+		var err error
+		if version, err = e.madeVersion(ctx, made); err != nil {
+			return err
+		}
+		draft.Metadata = maps.Clone(made.Metadata)
+		if made.Path != "" {
+			if draft.Metadata == nil {
+				draft.Metadata = map[string]string{}
+			}
+			if draft.Metadata["path"] == "" {
+				draft.Metadata["path"] = made.Path
+			}
+		}
+	}
+	_, _, err := e.manager.Commit(ctx, iomanager.Draft{Record: draft, Format: iomanager.FormatNone, AuthorDataVersion: version})
+	return err
+}
+
+// previewMade shows what the framework's own history says of an asset: the rows of its file, when that is Parquet, else its metadata.
+func (e *Engine) previewMade(ctx context.Context, made *graph.Made, location string, r iomanager.PageRequest) (page.Page, error) {
+	metadata := maps.Clone(made.Metadata)
+	if metadata == nil {
+		metadata = map[string]string{}
+	}
+	if made.Path != "" {
+		metadata["path"] = made.Path
+	}
+	if path := e.manager.NamedTable(metadata, location); path != "" {
+		return e.manager.PreviewFile(ctx, path, r)
+	}
+	if !made.At.IsZero() {
+		metadata["made at"] = made.At.Local().Format(time.RFC3339)
+	}
+	if made.Run != "" {
+		metadata["made by run"] = made.Run
+	}
+	return iomanager.Facts("something else than assetdev made it; this is what its own history says", iomanager.MetadataFacts(metadata), r), nil
+}
+
+// lacksConfig returns which required fields of an asset's run config a request does not give, "" when it gives all.
+func lacksConfig(a graph.Asset, config json.RawMessage) string {
+	var missing []string
+	given := configAt(config, a.ConfigPath)
+	for _, f := range a.Config {
+		if _, ok := given[f.Name]; ok || !f.Required || f.Default != "" {
+			continue
+		}
+		text := f.Name
+		if f.Type != "" {
+			text += " (" + f.Type + ")"
+		}
+		missing = append(missing, text)
+	}
+	if len(missing) == 0 {
+		return ""
+	}
+	under := ""
+	if len(a.ConfigPath) > 0 {
+		under = ", under " + strings.Join(a.ConfigPath, ": ")
+	}
+	return fmt.Sprintf("its run config needs %s: give it with --config FILE or --config-json TEXT%s", strings.Join(missing, ", "), under)
+}
+
+// configAt returns the fields that a run config gives at a path, nil for none.
+func configAt(config json.RawMessage, path []string) map[string]json.RawMessage {
+	for _, name := range slices.Concat(path, []string{""}) {
+		var fields map[string]json.RawMessage
+		if len(config) == 0 || json.Unmarshal(config, &fields) != nil {
+			return nil
+		}
+		if name == "" {
+			return fields
+		}
+		config = fields[name]
+	}
+	return nil
+}
