@@ -36,6 +36,7 @@ reads one JSON request a line and writes one JSON answer a line (see Service).
 """
 
 import builtins
+import gc
 import os
 import re
 import sys
@@ -311,7 +312,11 @@ class _Reader:
             self.emit("r", chain)
             self.emit("k", chain)
             self.known_call(node, chain)
-        for argument in node.args:
+        first = 0
+        if chain in ("getattr", "setattr", "delattr", "hasattr") and len(node.args) > 1 and _chain(node.args[0]) is not None:
+            self.out.append("'" + _chain(node.args[0]))  # known_call said what it means: a module here is not one used as a value
+            first = 1
+        for argument in node.args[first:]:
             self.visit(argument)
         for keyword in node.keywords:
             self.out.append("," + (keyword.arg or "**"))
@@ -335,7 +340,9 @@ class _Reader:
             subject = _chain(args[0])
             if subject is not None:
                 if args[1].__class__ is _ast.Constant and isinstance(args[1].value, str) and args[1].value.isidentifier():
-                    self.emit("r" if chain in ("getattr", "hasattr") else "m", subject + "." + args[1].value)
+                    self.emit("r", subject + "." + args[1].value)
+                    if chain in ("setattr", "delattr"):
+                        self.emit("m", subject + "." + args[1].value)
                 else:
                     self.emit("y", subject)
                     if chain in ("setattr", "delattr"):
@@ -865,8 +872,9 @@ def summarise(content):
     too large or nested too deeply gives a summary whose "opaque" says so: it counts as a whole."""
     if len(content) > MAX_BYTES:
         return _opaque(content, "a file of more than %d MiB" % (MAX_BYTES >> 20))
-    limit = sys.getrecursionlimit()
+    limit, collects = sys.getrecursionlimit(), gc.isenabled()
     try:
+        gc.disable()  # a syntax tree has no cycles
         sys.setrecursionlimit(max(limit, 4000))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -883,6 +891,8 @@ def summarise(content):
         return _opaque(content, "code nested too deeply")
     finally:
         sys.setrecursionlimit(limit)
+        if collects:
+            gc.enable()
 
 
 def _opaque(content, why):
@@ -1312,14 +1322,14 @@ class _File:
 
 
 class _Module:
-    __slots__ = ("name", "file", "package", "folders", "summary", "source", "symbols", "bind", "linked", "gen", "deps", "surface", "globals")
+    __slots__ = ("name", "file", "package", "folders", "summary", "source", "symbols", "bind", "linked", "gen", "deps", "surface", "globals", "roots")
 
 
 class _Link:
     """A node with its references followed. Targets are strings: a symbol, or #module (its effects), *module (all of it),
     !module:name (third-party), ~module (does not parse)."""
 
-    __slots__ = ("symbol", "module", "node", "own", "targets", "defined", "calls", "all_calls", "changes", "all_changes", "outside", "all_outside", "env", "env_defined", "reasons", "loose", "definition", "later", "parents")  # fmt: skip
+    __slots__ = ("symbol", "module", "node", "own", "targets", "defined", "calls", "all_calls", "changes", "all_changes", "outside", "all_outside", "env", "env_defined", "reasons", "loose", "definition", "later", "parents", "edges", "drops", "dynamic", "lines")  # fmt: skip
 
 
 class _Graph:
@@ -1346,7 +1356,7 @@ class Index:
         self.cache_dir = os.path.join(cache_dir, "%s-%d-%s" % (ALGORITHM, _FORMAT, PYTHON)) if cache_dir else ""
         self.env = os.environ if env is None else env
         self.files, self.modules, self.alias = {}, {}, {}
-        self.gen, self.graph, self.parsed, self.dirty = 0, None, 0, True
+        self.gen, self.graph, self.previous, self.parsed = 0, None, None, 0
         self.entry_names, self.wholes, self.outside_hashes, self.memo = (), (), {}, {}
         self.errors = []  # [{file, line, column, message}] of the modules that the last versions() looked at
 
@@ -1379,7 +1389,7 @@ class Index:
 
     def restructure(self):
         self.gen += 1
-        self.modules, self.graph = {}, None
+        self.modules, self.graph, self.previous = {}, None, None
 
     def check(self, file, force):
         """Reads a file again when it may have changed; one that is gone changes which modules there are."""
@@ -1477,7 +1487,7 @@ class Index:
     def digest(self, module):
         """Numbers the nodes of a module: symbols, and what its names are bound to."""
         summary = module.summary = module.source.summary if module.source is not None else None
-        module.symbols, module.bind, module.linked, module.deps = [], {}, None, None
+        module.symbols, module.bind, module.linked, module.deps, module.roots = [], {}, None, None, {}
         if summary is not None and "error" not in summary:
             for name, targets in summary["binds"].items():
                 module.bind[name] = [tuple(t) for t in targets]
@@ -1696,12 +1706,13 @@ class Index:
                         if t[0] == "@":
                             targets.add("*" + t[1:])
                             l.reasons.add("getattr with a computed name on module %s%s" % (t[1:], here[0]))
+                        elif t[0] != "?":
+                            targets.add(t)
+                    own.append(ref + "=" + ",".join(sorted(targets)))
                 elif kind == "c":
                     if chain not in module.bind:
                         targets.add("*" + module.name)
                         l.reasons.add(chain + here[0])
-                        if not deep:
-                            l.outside = True
                 elif kind == "w":
                     for t in found:
                         if t[0] == "@":
@@ -1711,7 +1722,7 @@ class Index:
                             targets.add(t)
                     own.append(ref)
                 elif kind == "p":
-                    targets |= {"*" + n for n in self.below_prefix(module, chain)} | {"*" + module.name}
+                    targets |= {"*" + n for n in self.below_prefix(module, chain)}
                     l.reasons.add("import_module with a computed name" + here[0])
                 elif kind == "e":
                     l.env.add(chain)
@@ -1736,7 +1747,10 @@ class Index:
                 if not deep:
                     l.defined |= targets
         l.own = _sum("\0".join(own))
-        l.definition, l.later, l.parents = l.own, None, ()
+        l.definition, l.later, l.parents, l.lines = l.own, None, (), None
+        l.edges = ["#" + module.name] + ["!" + _outside_name(t) if t[0] == "!" else t for t in l.targets]
+        l.drops = any(r[:2] in ("x:", "m:") for r in defined)
+        l.dynamic = any(r[:2] == "c:" for r in defined)
         if node["k"] in ("def", "class"):
             own = [node["s"]]
             for ref in defined:
@@ -1749,7 +1763,7 @@ class Index:
 
     def decorated(self, module, node):
         """What the decorators say of when the body runs: True for later, False for when it is defined, None for nothing."""
-        later = None
+        later, ours = None, False
         for chain in node.get("t", ()):
             for t in self.follow(module, "r:" + chain)[2]:
                 if t.startswith("!dagster"):
@@ -1758,11 +1772,13 @@ class Index:
                         return False
                     if name in _LAZY or name.endswith("_assets"):
                         later = True
-        return later
+                elif t[0] not in "!@#~?":
+                    ours = True  # a decorator of the project may call the function
+        return False if ours and later is None else later
 
     def links(self, module):
         if module.linked is None or module.gen != self.gen:
-            module.linked = []
+            module.linked, module.roots = [], {}
             summary = module.summary
             if summary is not None and "error" not in summary:
                 for symbol, node in zip(module.symbols, summary["nodes"]):
@@ -1775,18 +1791,23 @@ class Index:
     def build(self, entries, wholes=()):
         """Links everything that the entries load; wholes are modules of which all counts."""
         if self.dists.refresh():
-            self.graph = None
+            self.graph = self.previous = None
             self.outside_hashes = {}
         names, wholes = tuple(sorted(set(entries))), tuple(sorted(set(wholes)))
         if self.graph is not None and (names, wholes) == (self.entry_names, self.wholes):
             return self.graph
+        previous = self.previous if (names, wholes) == (self.entry_names, self.wholes) else None
         self.entry_names, self.wholes = names, wholes
         g = _Graph()
         while True:
-            gen = self.gen
+            g.gen = self.gen
             g.names = self.closure(names)
-            if gen == self.gen:
+            if g.gen == self.gen:
                 break
+        if previous is not None and previous.gen == g.gen and previous.names == g.names and self.rehash(previous):
+            self.graph, self.memo = previous, {}
+            return previous
+        g.shapes = {}
         self.kinds, self.flags = {}, {}
         for name in g.names:
             module = self.modules[name]
@@ -1804,6 +1825,7 @@ class Index:
             module = self.modules[name]
             for l in self.links(module):
                 g.links[l.symbol] = l
+            g.shapes[name] = self.shape(module)
             for key, digest, refs, line, end, owner in (module.summary or {}).get("resources", ()):
                 node = {"h": digest, "l": line, "e": end, "k": "effect", "n": []}
                 symbol = "%s resource %s" % (name, key)
@@ -1825,17 +1847,18 @@ class Index:
                 g.edges.append(set())
             return i
 
-        for symbol in g.links:
-            identity(symbol)
+        g.keys = list(g.links)
+        g.edges = [set() for _ in g.keys]
+        ids = g.ids = {symbol: i for i, symbol in enumerate(g.keys)}
         loaded = set(g.names)
         for symbol, l in g.links.items():
-            edges = g.edges[g.ids[symbol]]
-            edges.add(identity("#" + l.module.name))
-            for t in l.targets:
-                edges.add(identity("!" + _outside_name(t) if t[0] == "!" else t))
-            for p in l.node.get("p", ()):
+            edges = g.edges[ids[symbol]]
+            for t in l.edges:
+                i = ids.get(t)
+                edges.add(identity(t) if i is None else i)
+            for p in l.node.get("p", ()) if g.resources else ():
                 for r in g.resources.get(p, ()):
-                    edges.add(g.ids[r])
+                    edges.add(ids[r])
             for t in l.parents:
                 parent = g.links.get(t)
                 if parent is not None and self.sees_subclasses(parent, g):
@@ -1847,8 +1870,15 @@ class Index:
                         for r in g.resources["*"]:
                             g.edges[g.ids[symbol]].add(g.ids[r])
         # changes at module level
+        for name in g.names:
+            if self.modules[name].globals:  # eval, exec or globals() at module level may bind any name of the module
+                dynamic = [g.ids[l.symbol] for l in self.modules[name].linked if l.dynamic]
+                for l in self.modules[name].linked:
+                    g.edges[g.ids[l.symbol]].update(dynamic)
         for symbol, l in g.links.items():
             kind = l.node["k"]
+            if not l.calls and not l.changes and kind != "effect" and kind != "block":
+                continue
             changes, outside, called = set(l.changes), l.outside, set()
             stack = list(l.calls)
             while stack:
@@ -1861,8 +1891,8 @@ class Index:
                 outside = outside or c.all_outside
                 stack.extend(c.all_calls)
             if kind in ("effect", "block") and symbol not in resources:
-                drops = any(r.startswith(("x:", "c:", "m:")) for r in l.node["d"])
-                if outside and drops or not changes and not (kind == "block" and not drops):
+                unknown = not changes and not l.dynamic
+                if outside and l.drops or unknown and (kind == "effect" or l.drops):
                     g.edges[identity("#" + l.module.name)].add(g.ids[symbol])
             for t in changes:
                 if t != symbol and (t in g.ids or t[0] == "#" and t[1:] in loaded):
@@ -1905,9 +1935,53 @@ class Index:
                 if base is not None:
                     edges.add(identity(("*" if self.module(base) is not None else "!") + base))
         self.merkle(g)
-        self.graph = g
+        self.graph = self.previous = g
         self.memo = {}
         return g
+
+    def shape(self, module):
+        """All that a module says to the graph, but not the hashes of its nodes."""
+        return (
+            self.dependencies(module),
+            (module.summary or {}).get("resources"),
+            [
+                (l.symbol, l.edges[0], sorted(l.edges), l.calls, l.all_calls, l.changes, l.all_changes, l.outside, l.all_outside, l.drops, l.dynamic,
+                 l.parents, l.node["k"], l.node.get("p"), l.node.get("i"), bool(l.env), bool(l.reasons))
+                for l in module.linked
+            ],
+        )  # fmt: skip
+
+    def rehash(self, g):
+        """Takes the new hashes of changed nodes into a graph whose edges stay; False when they do not."""
+        changed = []
+        for name in g.names:
+            module = self.modules[name]
+            if module.linked is None or module.gen != self.gen:
+                self.links(module)
+                if self.shape(module) != g.shapes[name]:
+                    return False
+                changed.append(module)
+        dirty = set()
+        for module in changed:
+            for l in module.linked:
+                i = g.ids[l.symbol]
+                g.links[l.symbol] = l
+                if g.own[i] != l.own:
+                    g.own[i] = l.own
+                    dirty.add(g.component[i])
+        for number, below in enumerate(g.below):
+            if number in dirty or not dirty.isdisjoint(below):
+                before = g.hash[number]
+                g.hash[number] = self.component_hash(g, number)
+                if g.hash[number] != before:
+                    dirty.add(number)
+        return True
+
+    def component_hash(self, g, number):
+        text = sorted([g.own[m] + g.keys[m] for m in g.members[number] if g.own[m]])
+        text.append("|")
+        text += sorted({g.hash[c] for c in g.below[number]})
+        return _sum("\0".join(text))
 
     def sees_subclasses(self, link, g, depth=0):
         if link.node.get("i"):
@@ -1935,7 +2009,8 @@ class Index:
                 g.broken_mask |= 1 << i
         edges = [list(e) for e in g.edges]
         index, low, component = [0] * n, [0] * n, [-1] * n
-        g.component, g.hash, g.reach = component, [], []
+        keys, hashes, reaches = g.keys, [], []
+        g.component, g.hash, g.reach, g.members, g.below = component, hashes, reaches, [], []
         stack, counter = [], 0
         for root in range(n):
             if index[root]:
@@ -1960,7 +2035,7 @@ class Index:
                     if work and low[v] < low[work[-1][0]]:
                         low[work[-1][0]] = low[v]
                     if low[v] == index[v]:
-                        number, members = len(g.hash), []
+                        number, members = len(hashes), []
                         while True:
                             w = stack.pop()
                             component[w] = number
@@ -1969,21 +2044,16 @@ class Index:
                                 break
                         reach, below = 0, set()
                         for m in members:
-                            if own[m]:
+                            if own[m] or keys[m][0] == "~":
                                 reach |= 1 << m
-                            if g.keys[m][0] == "~":
-                                reach |= 1 << m
-                            for w in edges[m]:
-                                if component[w] != number:
-                                    below.add(component[w])
+                            below.update([component[w] for w in edges[m]])
+                        below.discard(number)
                         for c in below:
-                            reach |= g.reach[c]
-                        if len(members) == 1 and len(below) == 1 and not own[v]:
-                            g.hash.append(g.hash[next(iter(below))])
-                        else:
-                            text = sorted(own[m] + g.keys[m] for m in members if own[m])
-                            g.hash.append(_sum("\0".join(text + ["|"] + sorted({g.hash[c] for c in below}))))
-                        g.reach.append(reach)
+                            reach |= reaches[c]
+                        g.members.append(members)
+                        g.below.append(below)
+                        hashes.append(self.component_hash(g, number))
+                        reaches.append(reach)
 
     # Third-party packages
 
@@ -2060,6 +2130,18 @@ class Index:
         "line"}. kind is "code" or "environment"; parts are sorted by symbol; file is absolute and may be ""; line counts from 1.
         When something it reaches does not parse, it is {"version": "", "error": {file, line, column, message}, …}. Under "" it is
         the version of the entry point (parts without text): while it stays, so do the definitions."""
+        collects = gc.isenabled()
+        gc.disable()  # a collection in the middle costs more than all of an answer
+        try:
+            return self.answer(assets, entry, known, texts)
+        finally:
+            if collects:
+                gc.enable()
+
+    def answer(self, assets, entry, known, texts):
+        for module in list(self.modules.values()):
+            if module is not None and module.source is not None and module.summary is not module.source.summary:
+                self.digest(module)
         places = {}
         for asset in assets:
             places[asset["key"]] = self.place(asset)
@@ -2103,9 +2185,12 @@ class Index:
         first = asset.get("qualname", "").partition(".")[0]
         if module is None or self.broken(place):
             return ["~" + place], ""
-        found = sorted(t for t in self.lookup(module, first, [], frozenset()) if t[0] not in "!@#*?") if first else []
+        found = module.roots.get(first) if module.gen == self.gen else None
+        if found is None:
+            found = sorted(t for t in self.lookup(module, first, [], frozenset()) if t[0] not in "!@#*?") if first else []
+            module.roots[first] = found
         if found:
-            return found, ""
+            return list(found), ""
         if not first.isidentifier():
             return ["*" + place], "a function without a name in " + place
         return ["*" + place], "no function %s at the top level of %s" % (first, place)
@@ -2117,8 +2202,6 @@ class Index:
         answer = {"version": "", "coarse": "", "parts": [], "doc": "", "file": asset.get("file", ""), "line": asset.get("line", 0)}
         if doc is not None:
             answer.update(file=doc.module.file, line=self.line(doc, asset))
-            if "<locals>" not in asset.get("qualname", ""):
-                answer["doc"] = _clean(doc.node.get("doc", ""))
         extra = []
         qualname = asset.get("qualname", "")
         if "<locals>" in qualname or "." in qualname:
@@ -2171,6 +2254,8 @@ class Index:
         if version == was:
             return {"version": version, "unchanged": True}
         answer["version"] = version
+        if doc is not None and "<locals>" not in qualname:
+            answer["doc"] = _clean(doc.node.get("doc", ""))
         answer["coarse"] = "; ".join(sorted(reasons)[:5])
         parts = [self.part(l, texts) for l in extra]
         seen = set()
@@ -2265,7 +2350,7 @@ class Index:
     def entry_version(self, g, asset_roots, was):
         """Everything that runs when the modules are imported and the definitions are made, without the bodies of functions that
         Dagster keeps for later."""
-        lines, env, parts, seen, queue, reasons = [], set(), [], set(), [], set()
+        lines, env, parts, others, seen, queue, reasons = [], set(), [], {}, set(), [], set()
         broken = next((n for n in g.names if self.broken(n)), None)
         if broken is not None:
             return {"version": "", "coarse": "", "parts": [], "doc": "", "file": "", "line": 0, "error": self.error(broken)}
@@ -2284,9 +2369,9 @@ class Index:
                 stack.extend(imports)
                 lines.append("module %s %s" % (name, ",".join(imports)))
                 for l in module.linked or ():
-                    kind = l.node["k"]
-                    add(l, kind not in ("def", "class"))
-                    if kind not in ("def", "class"):
+                    runs = l.node["k"] not in ("def", "class") or l.later is False and l.node["k"] == "def"
+                    add(l, runs)
+                    if runs:
                         reasons.update(l.reasons)
 
         def add(l, whole):
@@ -2296,14 +2381,21 @@ class Index:
             seen.add((l.symbol, whole))
             if l.module.name not in modules:
                 include(l.module.name)
-            own_doc, docs = node.get("o", ("", ""))
-            digest = l.own + docs if whole else l.definition + own_doc
-            lines.append("%s%s=%s" % ("+" if whole else "-", l.symbol, digest))
-            parts.append({
-                "kind": "code", "symbol": l.symbol, "hash": _sum(digest)[:16], "file": l.module.file or "", "line": node["l"], "text": "",
-            })  # fmt: skip
-            env.update(l.env if whole else l.env_defined)
-            queue.append(l.targets if whole else l.defined)
+            if l.lines is None:
+                own_doc, docs = node.get("o", ("", ""))
+                l.lines = ["%s%s=%s" % (how, l.symbol, digest) for how, digest in (
+                    ("-", l.definition), ("+", l.own + docs), ("-", l.definition + own_doc),
+                )]  # fmt: skip
+            shown = node["k"] == "class" or l.later is not None or l.symbol in asset_roots
+            line = l.lines[1 if whole else 2 if shown else 0]
+            lines.append(line)
+            parts.append((l, line))
+            if l.env:
+                env.update(l.env if whole else l.env_defined)
+            if not whole and l.parents:  # the methods of a base do not run when a class is made
+                queue.append([t for t in l.defined if t not in l.parents or t in g.links and g.links[t].node.get("i")])
+            else:
+                queue.append(l.targets if whole else l.defined)
 
         for name in self.entry_names:
             include(name)
@@ -2317,7 +2409,7 @@ class Index:
                 else:
                     links = [g.links[t]] if t in g.links else ()
                 for l in links:
-                    if not (l.later or l.later is None and l.node["k"] == "def" and l.symbol in asset_roots):
+                    if not (l.later or l.symbol in asset_roots and l.later is not False):
                         add(l, True)
         for name in sorted(modules):
             summary = self.modules[name].summary
@@ -2326,22 +2418,19 @@ class Index:
                 if base and self.module(base) is None:
                     told = self.outside(base)
                     lines.append("!%s=%s" % (base.partition(".")[0], told[0]))
-                    parts.extend(p for p in told[1] if p["symbol"] not in seen)
-                    seen.update(p["symbol"] for p in told[1])
+                    others.update((p["symbol"], p) for p in told[1])
         for name in sorted(env):
             variable = self.variable("", name)
             lines.append("$%s=%s" % (name, variable["hash"]))
-            parts.append(variable)
+            others[name] = variable
         version = ALGORITHM + ":" + _sum("\0".join([ALGORITHM, PYTHON] + sorted(set(lines))))
         if version == was:
             return {"version": version, "unchanged": True}
-        whole = {s[0] for s in seen if isinstance(s, tuple) and s[1]}
-        kept, once = [], set()
-        for p in sorted(parts, key=lambda p: (p["symbol"], p["hash"])):
-            if p["kind"] == "code" and p["symbol"] in whole and p["symbol"] in once:
-                p["symbol"] += " body"
-            once.add(p["symbol"])
-            kept.append(p)
+        kept = list(others.values())
+        for l, line in parts:
+            symbol = l.symbol if line[0] == "-" or l.node["k"] not in ("def", "class") else l.symbol + " body"
+            kept.append(dict(self.part(l, False), symbol=symbol, hash=_sum(line)[:16]))
+        kept.sort(key=lambda p: (p["symbol"], p["hash"]))
         return {"version": version, "coarse": "; ".join(sorted(reasons)[:5]), "parts": kept, "doc": "", "file": "", "line": 0}
 
 
@@ -2362,7 +2451,7 @@ def _bits(mask):
 
 def _key_names(key):
     parts = key.split("/")
-    return {key, parts[-1], "_".join(parts), "__".join(parts)}
+    return {key, "_".join(parts), "__".join(parts), *parts}
 
 
 def _clean(doc):
