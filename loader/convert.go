@@ -98,6 +98,12 @@ func (l *Loader) assets(name string, said []wire.Asset, versions map[string]loca
 	return out, problems
 }
 
+// definitions is assets with the partitions that the location named.
+func (l *Loader) definitions(name string, kept *keptLocation, versions map[string]location.Version) ([]graph.Asset, []string) {
+	out, problems := l.assets(name, kept.Assets, versions)
+	return out, append(problems, kept.Parts.give(kept.Assets, out)...)
+}
+
 func made(w *wire.Made) *graph.Made {
 	if w == nil {
 		return nil

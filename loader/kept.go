@@ -28,6 +28,7 @@ type keptLocation struct {
 	Jobs        []wire.Job
 	About       About
 	Reads       []string // absolute paths that were read for the definitions and are no code
+	Parts       *keptParts
 	TookMS      int64
 }
 
@@ -36,7 +37,7 @@ func (k keptLocation) entry() string { return k.Versions[""].Code.Version }
 
 // keptLine begins the file of the stored graph. What follows changes with the types that are written; then the number does. A file
 // with another line is as good as none.
-const keptLine = "assetdev graph 5\n"
+const keptLine = "assetdev graph 6\n"
 
 func (l *Loader) keptFile() string { return filepath.Join(l.opts.StateDir, "graph") }
 
@@ -146,6 +147,7 @@ func (w *keptWriter) location(k keptLocation) {
 	}
 	w.Text(k.About.Framework)
 	w.Texts(k.Reads)
+	w.parts(k.Parts)
 	w.Number(int64(len(k.Assets)))
 	for i := range k.Assets {
 		w.asset(&k.Assets[i])
@@ -198,6 +200,7 @@ func (r *keptReader) location() keptLocation {
 	}
 	k.About = About{Notices: r.Texts(), Schedules: r.Texts(), Sensors: r.Texts(), Resources: r.Texts(), Framework: r.Text()}
 	k.Reads = r.Texts()
+	k.Parts = r.parts()
 	k.Assets = make([]wire.Asset, r.Count())
 	for i := range k.Assets {
 		if !r.Bad {

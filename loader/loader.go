@@ -128,7 +128,7 @@ func (l *Loader) fromKept(u *unit) State {
 		s.Err = &location.Error{Message: u.entry.Broken, File: l.relative(l.ws.File), Line: u.entry.Pos.Line}
 		return s
 	}
-	s.Assets, s.Problems = l.assets(u.entry.Name, u.kept.Assets, u.kept.Versions)
+	s.Assets, s.Problems = l.definitions(u.entry.Name, &u.kept, u.kept.Versions)
 	s.Problems = append(s.Problems, u.kept.Problems...)
 	s.Jobs, s.About = jobs(u.kept.Jobs), u.kept.About
 	s.LastGood = u.kept.Assets != nil
@@ -228,7 +228,8 @@ func (l *Loader) Refresh(ctx context.Context, name string, depth Depth) Refreshe
 	defer u.look()
 	before := l.State(name)
 	stamp, sure := loc.Stamp(ctx)
-	if depth != Always && sure && stamp != "" && stamp+l.settings()+variables(u.kept.Versions, loc.LookupEnv) == u.kept.Stamp && u.kept.Assets != nil && before.Err == nil {
+	if depth != Always && sure && stamp != "" && stamp+l.settings()+variables(u.kept.Versions, loc.LookupEnv) == u.kept.Stamp && u.kept.Assets != nil && before.Err == nil &&
+		!u.kept.Parts.outdated(time.Now()) {
 		// Nothing was touched since the stored graph was written.
 		s := before
 		s.Loaded, s.LastGood = true, false
@@ -241,14 +242,14 @@ func (l *Loader) Refresh(ctx context.Context, name string, depth Depth) Refreshe
 		return l.fail(u, asError(err))
 	}
 	entry := versions[""].Code.Version
-	ask := u.kept.Assets == nil || entry == "" || entry != u.kept.entry() || before.Err != nil || u.kept.Settings != l.settings()
+	ask := u.kept.Assets == nil || entry == "" || entry != u.kept.entry() || before.Err != nil || u.kept.Settings != l.settings() || u.kept.Parts.outdated(time.Now())
 	if depth == Static && ask {
 		if u.kept.Assets == nil {
 			return Refreshed{State: before, Ask: true}
 		}
 		// Show what is known to be stale now, without waiting for the location.
 		s := before
-		s.Assets, _ = l.assets(name, u.kept.Assets, versions)
+		s.Assets, _ = l.definitions(name, &u.kept, versions)
 		u.set(s)
 		return Refreshed{State: s, Ask: true}
 	}
@@ -261,13 +262,13 @@ func (l *Loader) Refresh(ctx context.Context, name string, depth Depth) Refreshe
 			}
 			// What the files say is known all the same: what they make stale must not look fresh.
 			s := before
-			s.Assets, _ = l.assets(name, u.kept.Assets, versions)
+			s.Assets, _ = l.definitions(name, &u.kept, versions)
 			u.set(s)
 			return l.fail(u, asError(err))
 		}
 		d := said.Definitions
 		kept = keptLocation{
-			Reads: d.Files,
+			Reads: d.Files, Parts: newParts(said.Partitions, said.Mappings, time.Now()),
 			Kind:  string(u.entry.Kind), Assets: said.Assets, Environment: loc.Environment(), Jobs: d.Jobs, Settings: l.settings(),
 			About: About{Notices: d.Notices, Schedules: d.Schedules, Sensors: d.Sensors, Resources: d.Resources, Framework: d.Framework},
 		}
@@ -294,7 +295,7 @@ func (l *Loader) Refresh(ctx context.Context, name string, depth Depth) Refreshe
 		kept.Problems = append(kept.Problems, err.Error())
 	}
 	s := State{Name: name, Kind: before.Kind, Dir: before.Dir, Note: before.Note, Loaded: true, Environment: kept.Environment, Took: time.Since(began)}
-	s.Assets, s.Problems = l.assets(name, kept.Assets, kept.Versions)
+	s.Assets, s.Problems = l.definitions(name, &kept, kept.Versions)
 	s.Problems = append(s.Problems, kept.Problems...)
 	s.Jobs, s.About = jobs(kept.Jobs), kept.About
 	u.now.Lock()
