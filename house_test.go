@@ -36,7 +36,7 @@ var housePlan = map[string]string{
 	"loader/codeversion":           "graph",
 	"loader/location":              "graph internal/wire internal/child internal/trust internal/diag",
 	"loader/location/golang":       "loader/location graph internal/wire internal/child internal/trust internal/diag",
-	"loader/location/python":       "loader/location graph internal/wire internal/child internal/trust internal/diag",
+	"loader/location/python":       "loader/codeversion loader/location graph internal/wire internal/child internal/trust internal/diag",
 	"loader/location/locationtest": "loader/location graph internal/wire",
 	"iomanager":                    "iomanager/store iomanager/store/file iomanager/table iomanager/page graph internal/child internal/diag internal/packed",
 	"iomanager/store":              "",

@@ -366,3 +366,6 @@ func expand(dir, glob string) ([]string, error) {
 	slices.Sort(files)
 	return slices.Compact(files), nil
 }
+
+// Expand lists the files that a declared glob names, absolute and sorted; see [Index.Version].
+func Expand(dir, glob string) ([]string, error) { return expand(dir, glob) }

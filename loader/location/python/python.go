@@ -48,7 +48,7 @@ type Config struct {
 	Env []string
 	// CacheDir is a folder outside the repository, absolute. Locations may share it.
 	CacheDir string
-	// Servers starts workers; nil starts each cold. It outlives the location.
+	// Servers starts workers and analyses code. It outlives the location. With nil the location has its own, and workers start cold.
 	Servers *Servers
 	// Instance says what is done with Dagster's own instance: "none" or "read".
 	Instance string
@@ -72,6 +72,8 @@ var describeGrace = child.Grace{Interrupt: 500 * time.Millisecond, Terminate: 50
 type Location struct {
 	config  Config
 	sources sources
+	servers *Servers
+	own     *Servers        // servers, when they end with the location
 	life    context.Context // ends with Close
 	end     context.CancelCauseFunc
 
@@ -80,7 +82,11 @@ type Location struct {
 	calls  sync.WaitGroup
 	reads  []string // files that were read when the location was last described, and are no Python
 	seen   Environment
-	seenOf string // what the search depended on when seen was found
+
+	versioning sync.Mutex                  // held while code is analysed; guards what follows
+	versions   map[string]location.Version // of the last answer; nil when the process that gave it is another one now
+	lastKey    string
+	lastAnswer answer
 }
 
 // Open opens a location. It reads nothing and starts nothing; errors of the project come from the methods. The error says what of the
@@ -105,7 +111,11 @@ func Open(config Config, grant trust.Grant) (*Location, error) {
 	if config.Instance == "" {
 		config.Instance = "none"
 	}
-	l := &Location{config: config}
+	l := &Location{config: config, servers: config.Servers}
+	if l.servers == nil {
+		l.own = NewServers(ServerOptions{CacheDir: config.CacheDir, Env: config.Env, Mode: Cold})
+		l.servers = l.own
+	}
 	l.life, l.end = context.WithCancelCause(context.Background())
 	return l, nil
 }
@@ -255,8 +265,8 @@ func (l *Location) ask(ctx context.Context, q wire.Request, timeout time.Duratio
 	if errors.Is(err, errCold) {
 		answer, err = call.Do(ctx, q)
 	}
-	if len(answer.Modules) > 0 && l.config.Servers != nil {
-		l.config.Servers.learn(w, answer.Modules)
+	if len(answer.Modules) > 0 {
+		l.servers.learn(w, answer.Modules)
 	}
 	if failed, ok := errors.AsType[*location.Error](err); ok && failed.Hint == "" {
 		failed.Hint = l.hint(failed.Message, e)
@@ -269,10 +279,10 @@ var errCold = errors.New("no server")
 
 // forked makes the call by a worker that a server forks. The error is errCold when that cannot be done, and nothing of the user's was run.
 func (l *Location) forked(ctx context.Context, call location.Call, q wire.Request, w want) (location.Answer, error) {
-	if l.config.Servers == nil || q.Debug {
+	if q.Debug {
 		return location.Answer{}, errCold
 	}
-	start, done := l.config.Servers.worker(ctx, w)
+	start, done := l.servers.worker(ctx, w)
 	if start == nil {
 		return location.Answer{}, errCold
 	}
@@ -450,6 +460,9 @@ func (l *Location) Close() error {
 	l.mu.Unlock()
 	l.end(errClosed)
 	l.calls.Wait()
+	if l.own != nil {
+		return l.own.Close()
+	}
 	return nil
 }
 

@@ -63,18 +63,19 @@ type ServerOptions struct {
 	Mode     Mode     // "" is what Env says
 }
 
-// Servers holds the fork servers of a workspace, one for each environment. Its methods may be called from any goroutine.
+// Servers holds the fork servers of a workspace, one for each environment, and the processes that analyse code. Its methods may be called from any goroutine.
 type Servers struct {
 	options ServerOptions
 	mode    Mode
 
-	mu      sync.Mutex
-	closed  bool
-	running map[string]*server     // by key: the one that new requests get
-	all     []*server              // that were started and may not have ended
-	deaths  map[string]int         // of servers that ended by themselves, by key and digest
-	timers  map[string]*time.Timer // of replacements, by key
-	work    sync.WaitGroup         // goroutines and servers
+	mu        sync.Mutex
+	closed    bool
+	running   map[string]*server     // by key: the one that new requests get
+	all       []*server              // that were started and may not have ended
+	deaths    map[string]int         // of servers that ended by themselves, by key and digest
+	timers    map[string]*time.Timer // of replacements, by key
+	analysers map[string]*analyser   // by environment
+	work      sync.WaitGroup         // goroutines and servers
 
 	learning sync.Mutex // taken inside of mu never: it reads files
 	known    map[string][]string
@@ -86,7 +87,7 @@ func NewServers(o ServerOptions) *Servers {
 		o.Env = os.Environ()
 	}
 	s := &Servers{
-		options: o, mode: o.Mode, running: map[string]*server{}, deaths: map[string]int{}, timers: map[string]*time.Timer{}, known: map[string][]string{},
+		options: o, mode: o.Mode, running: map[string]*server{}, deaths: map[string]int{}, timers: map[string]*time.Timer{}, analysers: map[string]*analyser{}, known: map[string][]string{},
 	}
 	if s.mode == "" {
 		s.mode = Mode(lookup(o.Env, ModeVariable))
@@ -371,7 +372,12 @@ func (s *Servers) Close() error {
 	for _, srv := range s.all {
 		srv.cancel()
 	}
+	analysers := s.analysers
+	s.analysers = nil
 	s.mu.Unlock()
+	for _, a := range analysers {
+		a.end()
+	}
 	s.work.Wait()
 	return nil
 }

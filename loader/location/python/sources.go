@@ -25,6 +25,7 @@ const racy = 2 * time.Second
 type sources struct {
 	mu    sync.Mutex
 	known map[string]hashed
+	more  map[string]hashed // of single files
 }
 
 type hashed struct {
@@ -119,6 +120,36 @@ func (s *sources) digest(files []source) (string, error) {
 	}
 	s.known = next
 	return hex.EncodeToString(h.Sum(nil)[:16]), nil
+}
+
+// content hashes one further file; one that is gone has a hash of its own.
+func (s *sources) content(path string) (string, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "no such file", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	stat := statKey(info)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k, ok := s.more[path]
+	if !ok || k.stat != stat || time.Since(info.ModTime()) < racy {
+		text, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return "no such file", nil
+		}
+		if err != nil {
+			return "", err
+		}
+		k = hashed{stat, sha256.Sum256(text)}
+		if s.more == nil {
+			s.more = map[string]hashed{}
+		}
+		s.more[path] = k
+	}
+	return hex.EncodeToString(k.sum[:8]), nil
 }
 
 // stampOf hashes what stat says of the files, and what is installed.
