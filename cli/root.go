@@ -58,6 +58,7 @@ type ScreenOptions struct {
 	Theme          string            // auto, light, dark or mono
 	Keys           map[string]string // action → key
 	Editor         string            // "" is $VISUAL or $EDITOR
+	Select         string            // selection, or name of one, that a session begins with
 	Version        string
 	StateDir       string // where the screen remembers its panes
 }

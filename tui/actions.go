@@ -187,6 +187,10 @@ func lookActions() []*Action {
 		}, Run: (*Model).openData},
 		{ID: "copy", Keys: []string{"y"}, Title: "copy the cell, or what is selected with tabs between", Rank: 30, Short: "copy", Where: "preview", Run: (*Model).copy},
 		{ID: "copy-key", Keys: []string{"y"}, Title: "copy the asset key", Where: "list", Rank: 67, Enabled: needsCursor, Run: (*Model).copy},
+		{ID: "copy-path", Title: "copy the name of the file with its newest data", Run: func(m *Model) tea.Cmd {
+			key, _ := m.list.key()
+			return m.copied(clean(m.dataPath(key)), m.dataPath(key) != "")
+		}},
 		{ID: "copy-text", Keys: []string{"y"}, Title: "copy the line or place", Where: "text", Rank: 68, Enabled: needsCursor, Run: (*Model).copy},
 		{ID: "copy-row", Keys: []string{"Y"}, Title: "copy the row, its cells joined by tabs", Where: "preview", Run: (*Model).copyRow},
 		{ID: "copy-name", Keys: []string{"C"}, Title: "copy the name of the column", Where: "preview", Run: (*Model).copyName},
@@ -279,6 +283,8 @@ func screenActions() []*Action {
 			}
 			return ""
 		}, Run: func(m *Model) tea.Cmd { m.zoom = false; return nil }},
+		{ID: "grow", Keys: []string{">"}, Title: "more room for the pane", Run: func(m *Model) tea.Cmd { return m.grow(1) }, Enabled: oneOfSeveral},
+		{ID: "shrink", Keys: []string{"<"}, Title: "less room for the pane", Run: func(m *Model) tea.Cmd { return m.grow(-1) }, Enabled: oneOfSeveral},
 		{ID: "last-view", Keys: []string{"-"}, Title: "the view before this one, and back again", Run: (*Model).lastLook, Enabled: func(m *Model) string {
 			if m.last == (look{}) {
 				return "there was no other view yet"
@@ -295,6 +301,19 @@ func screenActions() []*Action {
 		{ID: "theme-auto", Title: "colours by what the terminal says", Run: func(m *Model) tea.Cmd { m.setTheme("auto"); return nil }},
 		{ID: "quit", Keys: []string{"q"}, Title: "close what is open, else quit", Short: "quit", Rank: 50, Run: (*Model).quit},
 	}
+}
+
+func oneOfSeveral(m *Model) string {
+	n := 0
+	for _, r := range m.rects.Panes {
+		if !r.empty() {
+			n++
+		}
+	}
+	if n < 2 {
+		return "the pane is alone"
+	}
+	return ""
 }
 
 func needsAsset(m *Model) string {

@@ -147,6 +147,27 @@ func (m *Model) turnPane(n int) tea.Cmd {
 	return nil
 }
 
+// grow gives the pane with the focus more room, or less. What has no effect is not kept.
+func (m *Model) grow(n int) tea.Cmd {
+	before, was := m.rects, m.sizes
+	switch {
+	case m.focus == PaneRun:
+		m.sizes.Run += n
+	case m.w >= wideWidth && m.focus == PaneAssets:
+		m.sizes.Wide += 4 * n
+	case m.w >= wideWidth:
+		m.sizes.Wide -= 4 * n
+	case m.focus == PaneAssets:
+		m.sizes.Tall += n
+	default:
+		m.sizes.Tall -= n
+	}
+	if m.place(); m.rects == before {
+		m.sizes = was
+	}
+	return nil
+}
+
 func (m *Model) focusOn(p Pane) tea.Cmd {
 	m.focus = p
 	return nil
@@ -340,14 +361,13 @@ func (m *Model) ask4text() tea.Cmd {
 	m.focus = PaneAssets
 	before := m.list.filter
 	m.prompt = &prompt{
-		title: "/", text: before, hint: "text, or a selection as +key, status:stale, group:x and not y",
+		title: "/", text: before, hint: "text, or a selection as +key, status:stale, group:x and not y", offers: m.offers(),
 		changed: func(text string) tea.Cmd { m.setFilter(text); return nil },
 		done: func(text string, entered bool) tea.Cmd {
 			if !entered {
 				text = ""
 			}
-			m.setFilter(text)
-			return nil
+			return m.filterBy(text)
 		},
 	}
 	return nil

@@ -496,17 +496,218 @@ func TestProblems(t *testing.T) {
 	has(t, d, "stg_orders")
 }
 
-// Where nothing is loaded yet, the cursor finds its place with the first assets.
+// partly is shop with the assets of some locations, as it is while others are loading.
+func partly(s *engine.Snapshot, seq uint64, loading bool, locations ...string) *engine.Snapshot {
+	next := *s
+	next.Seq, next.Loading = seq, loading
+	var all []graph.Definitions
+	for _, l := range locations {
+		d := graph.Definitions{Location: l}
+		for _, k := range s.Graph.Keys() {
+			if a, _ := s.Graph.Asset(k); a.Location == l {
+				d.Assets = append(d.Assets, a)
+			}
+		}
+		all = append(all, d)
+	}
+	next.Graph = graph.New(all, nil)
+	return &next
+}
+
+// Where nothing is loaded yet, each location says what it does, and the cursor finds its place when all are there.
 func TestCursorAfterLoading(t *testing.T) {
-	empty, full := shop(), shop()
-	empty.Graph = graph.New(nil, nil)
-	empty.Loading = true
+	full := shop()
+	empty := partly(full, 1, true)
+	empty.Locations = []engine.Location{
+		{Name: "ingest", Kind: "go_package", State: "loading", Since: epoch.Add(-12 * time.Second)},
+		{Name: "marts", State: "loading"},
+		{Name: "old", State: "broken", Error: &event.Error{Message: "no module named\x1b[2J pandas\nmore"}},
+	}
 	f := &fake{snap: empty}
 	d, m := driven(t, f, 80, 24, nil)
-	has(t, d, "loading the code locations")
-	full.Seq = 2
-	push(d, m, f, full)
-	cursor(t, m, "stg_orders")
+	has(t, d, "loading the code locations", "ingest  building", "12s", "marts", `no module named\x1b[2J pandas`)
+	d.Advance(3 * time.Second)
+	has(t, d, "15s")
+	push(d, m, f, partly(full, 2, true, "reverse-etl"))
+	cursor(t, m, "export_revenue")
+	push(d, m, f, partly(full, 3, true, "reverse-etl", "marts"))
+	push(d, m, f, partly(full, 4, false, "ingest", "staging", "marts", "reverse-etl"))
+	cursor(t, m, "stg_orders") // the first that needs attention
+	push(d, m, f, partly(full, 5, false, "marts"))
+	d.Press("g")
+	push(d, m, f, partly(full, 6, false, "ingest", "staging", "marts"))
+	if key, _ := m.list.key(); key == at("stg_orders") {
+		t.Error("the cursor went back to where it began")
+	}
+
+	f = &fake{snap: partly(full, 1, true, "reverse-etl", "marts")}
+	d, m = driven(t, f, 80, 24, nil)
+	d.Press("G")
+	cursor(t, m, "export_revenue")
+	push(d, m, f, partly(full, 4, false, "ingest", "staging", "marts", "reverse-etl"))
+	cursor(t, m, "export_revenue")
+}
+
+// TestAnswersThatWaited: what came of a request that had to wait is a note, and no problem.
+func TestAnswersThatWaited(t *testing.T) {
+	f := &fake{snap: shop()}
+	d, m := driven(t, f, 120, 24, nil)
+	next := *f.snap
+	next.Seq++
+	next.Told = &engine.Told{At: epoch, Text: "nothing to do: stg_orders is fresh\x1b[2J"}
+	push(d, m, f, &next)
+	has(t, d, `nothing to do: stg_orders is fresh\x1b[2J`)
+	d.Advance(time.Minute)
+	again := next
+	again.Seq++
+	push(d, m, f, &again)
+	if strings.Contains(d.Picture(), "nothing to do") {
+		t.Error("it is said again")
+	}
+}
+
+// TestNamedSelections: what the team named and what was used last is offered, remembered, and found in the palette.
+func TestNamedSelections(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "screen.json")
+	s := shop()
+	s.Workspace.Selections = []engine.NamedSelection{{Name: "money", Selection: "+mart_revenue"}, {Name: "raw", Selection: "key:raw_*"}}
+	f := &fake{snap: s}
+	options := func(o *Options) { o.StatePath = path }
+	d, m := driven(t, f, 80, 24, options)
+	d.Press("/")
+	d.Type("status:missing")
+	d.Press("enter", "/", "ctrl+u")
+	has(t, d, "╭─ Selections", "+mart_revenue", "money", "key:raw_*", "status:missing", "used before")
+	d.Press("down", "down")
+	has(t, d, "raw_customers", "raw_orders", "/key:raw_*")
+	d.Press("enter")
+	has(t, d, "Assets  raw")
+	d.Press("/", "ctrl+u")
+	d.Type("mon")
+	has(t, d, "+mart_revenue")
+	d.Press("tab", "enter")
+	if m.list.filter != "+mart_revenue" {
+		t.Errorf("filter %q", m.list.filter)
+	}
+	d.Press(":")
+	d.Type("key:raw_*")
+	has(t, d, "raw")
+	d.Press("enter")
+	if m.list.filter != "key:raw_*" {
+		t.Errorf("filter %q", m.list.filter)
+	}
+	m.saveState()
+	d, m = driven(t, f, 80, 24, func(o *Options) { o.StatePath, o.Select = path, "money" })
+	if m.list.filter != "+mart_revenue" || len(m.recent) != 3 || m.recent[0] != "key:raw_*" {
+		t.Errorf("filter %q, remembered %q", m.list.filter, m.recent)
+	}
+	d.Press("/", "ctrl+u", "up", "down", "up", "esc")
+	if m.list.filter != "" {
+		t.Errorf("esc left %q", m.list.filter)
+	}
+}
+
+func TestCommandLines(t *testing.T) {
+	for text, want := range map[string]materializeLine{
+		"+x --force --jobs 3 -s y": {Materialize: engine.Materialize{Selection: "+x y", Force: true, Jobs: 3, By: "user"}},
+		"x --timeout=90s --yes":    {Materialize: engine.Materialize{Selection: "x", Timeout: 90 * time.Second, Confirmed: true, By: "user"}},
+		"--only --dry-run a-b":     {Materialize: engine.Materialize{Selection: "a-b", Only: true, By: "user"}, dry: true},
+	} {
+		got, problem := materializeArgs(text)
+		if text == "+x --force --jobs 3 -s y" {
+			problem = "" // two selections with nothing between them: said when it is typed
+		}
+		if !reflect.DeepEqual(got, want) || problem != "" {
+			t.Errorf("%q: got %+v, %q, want %+v", text, got, problem, want)
+		}
+	}
+	for _, text := range []string{"x --jobs", "x --jobs 0", "x --timeout soon", "x --fast"} {
+		if _, problem := materializeArgs(text); problem == "" {
+			t.Errorf("%q is understood", text)
+		}
+	}
+	f := &fake{snap: shop()}
+	d, m := driven(t, f, 100, 30, nil)
+	line := func(text string) {
+		d.Press(":")
+		d.Type(text)
+		d.Press("enter")
+	}
+	line("preview fct_orders --offset 500000")
+	has(t, d, "1500001")
+	line("locations")
+	has(t, d, "Code locations")
+	d.Press("esc")
+	line("path nothing")
+	has(t, d, "there is no asset nothing")
+	line("gc")
+	has(t, d, "works on the command line: assetdev gc")
+	d.Press("esc", "esc")
+	line("watch +fct_orders")
+	if got := f.done[len(f.done)-1]; got != (engine.SetAutoRun{Mode: "selection", Selection: "+fct_orders"}) {
+		t.Errorf("watch sent %+v", got)
+	}
+	line("list status:stale")
+	if m.list.filter != "status:stale" {
+		t.Errorf("filter %q", m.list.filter)
+	}
+}
+
+// TestPaneSizes: panes get more room or less, within limits, and keep it for the next session.
+func TestPaneSizes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "screen.json")
+	options := func(o *Options) { o.StatePath = path }
+	f := &fake{snap: shop()}
+	d, m := driven(t, f, 80, 24, options)
+	was := m.rects.Panes[PaneAssets].H
+	d.Press("<", "<")
+	if got := m.rects.Panes[PaneAssets].H; got != was-2 {
+		t.Errorf("the list has %d lines, had %d", got, was)
+	}
+	d.Press("2", "<") // less for the detail
+	if got := m.rects.Panes[PaneAssets].H; got != was-1 {
+		t.Errorf("the list has %d lines, had %d", got, was)
+	}
+	for range 100 {
+		d.Press(">")
+	}
+	least := m.rects.Panes[PaneAssets].H
+	d.Press("<")
+	if got := m.rects.Panes[PaneAssets].H; least < 5 || got != least+1 {
+		t.Errorf("the list has %d lines at least, then %d", least, got)
+	}
+	m.saveState()
+	_, m = driven(t, f, 80, 24, options)
+	if got := m.rects.Panes[PaneAssets].H; got != least+1 {
+		t.Errorf("the next session has %d lines, want %d", got, least+1)
+	}
+	d, m = driven(t, f, 160, 45, nil)
+	push(d, m, f, running(f.snap))
+	left, low := m.rects.Panes[PaneAssets].W, m.rects.Panes[PaneRun].H
+	d.Press(">", "3", ">", ">")
+	if w, h := m.rects.Panes[PaneAssets].W, m.rects.Panes[PaneRun].H; w != left+4 || h != low+2 {
+		t.Errorf("got width %d of %d, height %d of %d", w, left, h, low)
+	}
+}
+
+// TestHelpListsEveryKey: also those that do nothing here, with the reason.
+func TestHelpListsEveryKey(t *testing.T) {
+	_, m := driven(t, &fake{snap: shop()}, 100, 30, nil)
+	p := newHelp(m)
+	n := 0
+	for _, a := range Actions {
+		if len(a.Keys) > 0 {
+			n++
+		}
+	}
+	if len(p.items) != n {
+		t.Errorf("%d entries for %d actions with a key", len(p.items), n)
+	}
+	for _, it := range p.items {
+		if it.dim != (it.note != "") {
+			t.Errorf("%q: disabled %v, reason %q", it.title, it.dim, it.note)
+		}
+	}
 }
 
 func TestSaveIsTold(t *testing.T) {
@@ -664,7 +865,7 @@ func TestASCII(t *testing.T) {
 func TestAnySizeAnyKeys(t *testing.T) {
 	keys := []string{
 		"1", "2", "3", "tab", "shift+tab", "[", "]", "+", "_", "enter", "esc", "j", "k", "h", "l", "g", "G", "ctrl+d", "ctrl+u", "pgdown", "pgup",
-		"p", "w", "L", "d", "c", "H", "m", "M", "x", "r", "R", "a", "!", "t", "space", "V", "y", "Y", "F", "ctrl+g", "n", "N", "ctrl+o", "/", ":", "?", "q", "ctrl+c", "ctrl+l", "e", "backspace", "店", "+", ":", "é",
+		"p", "w", "L", "d", "c", "H", "m", "M", "x", "r", "R", "a", "!", "t", "space", "V", "y", "Y", "F", "ctrl+g", "n", "N", "ctrl+o", "/", ":", "?", "q", "ctrl+c", "ctrl+l", "e", "backspace", "s", "O", "J", "C", "0", "$", "<", ">", "down", "up", "店", "+", ":", "é",
 	}
 	base := shop()
 	weird := *base

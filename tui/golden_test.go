@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -32,11 +33,12 @@ func TestGolden(t *testing.T) {
 		return &next
 	}
 	for _, test := range []struct {
-		name string
-		w, h int
-		keys string
-		then func(*engine.Snapshot) *engine.Snapshot
-		opts func(*Options)
+		name  string
+		w, h  int
+		keys  string
+		then  func(*engine.Snapshot) *engine.Snapshot
+		opts  func(*Options)
+		again string // keys after then
 	}{
 		{name: "start-80x24", w: 80, h: 24},
 		{name: "run-80x24", w: 80, h: 24, keys: "j", then: running},
@@ -60,6 +62,21 @@ func TestGolden(t *testing.T) {
 		{name: "question-40x12", w: 40, h: 12, then: question},
 		{name: "trust-80x24", w: 80, h: 24, then: untrusted},
 		{name: "filter-80x24", w: 80, h: 24, keys: "/ m a r t"},
+		{name: "offers-80x24", w: 80, h: 24, keys: "/", then: func(s *engine.Snapshot) *engine.Snapshot {
+			next := *s
+			next.Seq++
+			next.Workspace.Selections = []engine.NamedSelection{{Name: "money", Selection: "+mart_revenue"}, {Name: "raw", Selection: "key:raw_*"}}
+			return &next
+		}, again: "esc /"},
+		{name: "loading-80x24", w: 80, h: 24, then: func(s *engine.Snapshot) *engine.Snapshot {
+			next := partly(s, 2, true)
+			next.Locations = []engine.Location{
+				{Name: "ingest", Kind: "go_package", State: "loading", Since: epoch.Add(-12 * time.Second)},
+				{Name: "marts", Kind: "python_module", State: "loading", Since: epoch.Add(-3 * time.Second)},
+				{Name: "staging", Assets: 2, State: "loaded"},
+			}
+			return next
+		}},
 		{name: "history-120x30", w: 120, h: 30, keys: "j H"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -69,6 +86,7 @@ func TestGolden(t *testing.T) {
 			if test.then != nil {
 				push(d, m, f, test.then(f.snap))
 			}
+			d.Press(strings.Fields(test.again)...)
 			if problem := tuitest.Check(d.Frame(), test.w, test.h); problem != "" {
 				t.Error(problem)
 			}

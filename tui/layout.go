@@ -27,6 +27,14 @@ type Shape struct {
 	Rows  int  // rows of the list when nothing is filtered
 	Run   int  // lines the run pane would like, 0 without a run
 	Over  bool // the run has ended well: one line tells all of it, where others need the room
+	Sizes Sizes
+}
+
+// Sizes are what the user added to panes, in cells; less than 0 is taken away.
+type Sizes struct {
+	Wide int `json:"wide,omitempty"` // width of the list where panes stand side by side
+	Tall int `json:"tall,omitempty"` // its height where they stand below each other
+	Run  int `json:"run,omitempty"`  // height of the run
 }
 
 // Rects are the places of everything. Those of panes that are not shown are empty. Together they cover the screen.
@@ -69,11 +77,14 @@ func Layout(w, h int, s Shape) Rects {
 	case h < detailHeight:
 		r.Panes[PaneAssets] = body
 	case w >= wideWidth:
-		left := max(76, min(100, w*48/100))
+		left := max(40, min(max(76, min(100, w*48/100))+s.Sizes.Wide, w-40))
 		r.Panes[PaneAssets] = Rect{0, body.Y, left, body.H}
 		r.below(Rect{left, body.Y, w - left, body.H}, h, s)
 	default:
 		list := max(8, min((body.H+1)/2, s.Rows+2))
+		if s.Sizes.Tall != 0 {
+			list = max(5, min((body.H+1)/2+s.Sizes.Tall, body.H-6, max(s.Rows+2, 8)))
+		}
 		r.Panes[PaneAssets] = Rect{0, body.Y, w, list}
 		r.below(Rect{0, body.Y + list, w, body.H - list}, h, s)
 	}
@@ -90,7 +101,7 @@ func (r *Rects) below(rest Rect, h int, s Shape) {
 		r.Status = Rect{rest.X, rest.Y + rest.H, rest.W, 1}
 	default:
 		run = max(min(5, s.Run+2), min(s.Run+2, rest.H*2/5))
-		run = min(run, rest.H-5)
+		run = max(3, min(run+s.Sizes.Run, rest.H-5))
 	}
 	r.Panes[PaneDetail] = Rect{rest.X, rest.Y, rest.W, rest.H - run}
 	if run > 0 {

@@ -4,9 +4,13 @@ package tui
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
 
@@ -221,26 +225,43 @@ func (m *Model) actionItem(a *Action) item {
 	return it
 }
 
-// newHelp lists what the keys do where the focus is, what works now before what does not.
+// newHelp lists every key: what works now, then what does not and why, then what works elsewhere.
 func newHelp(m *Model) *picker {
 	p := &picker{title: "Keys"}
-	var off []item
+	var off, elsewhere []item
 	for _, a := range Actions {
 		if len(m.keys.keys[a.ID]) == 0 {
 			continue
 		}
-		if shown := m.action(m.keys.first(a.ID)); shown != a {
-			continue
-		}
-		if it := m.actionItem(a); it.dim {
+		it := m.actionItem(a)
+		switch {
+		case m.action(m.keys.first(a.ID)) != a:
+			it.dim, it.note = true, a.place4help()
+			elsewhere = append(elsewhere, it)
+		case it.dim:
 			off = append(off, it)
-		} else {
+		default:
 			p.items = append(p.items, it)
 		}
 	}
-	p.items = append(p.items, off...)
+	p.items = slices.Concat(p.items, off, elsewhere)
 	p.shown = p.items
 	return p
+}
+
+// place4help says where an action works that does not work here.
+func (a *Action) place4help() string {
+	switch a.Where {
+	case "":
+		return "the key does something else here"
+	case "text":
+		return "in a text: About, Why, Logs, Code, History"
+	case "list":
+		return "in the list of assets"
+	case "run":
+		return "in the run"
+	}
+	return "in the tab " + strings.ToUpper(a.Where[:1]) + a.Where[1:]
 }
 
 // newPalette lists all actions and assets, and takes command lines.
@@ -255,6 +276,9 @@ func newPalette(m *Model) *picker {
 			continue
 		}
 		p.items = append(p.items, it)
+	}
+	for _, s := range m.offers() {
+		p.items = append(p.items, item{key: "/", title: clean(s.text), note: s.note, run: func(m *Model) tea.Cmd { return m.filterBy(s.text) }})
 	}
 	for _, key := range m.keysOfGraph() {
 		p.items = append(p.items, item{title: clean(key.String()), note: m.word(key), run: func(m *Model) tea.Cmd { m.visit(key); return nil }})
@@ -372,11 +396,48 @@ func commandLine(m *Model, text string) *item {
 	case "why":
 		it.run, it.note = open(tabWhy), "why it is not fresh"
 	case "preview":
+		p := previewArgs(rest)
+		rest = p.asset
 		it.run, it.note = open(tabPreview), "rows"
+		if p.problem != "" {
+			it.dim, it.note = true, p.problem
+		} else if p.offset > 0 {
+			run := it.run
+			it.note = "rows from " + grouped(p.offset+1) + " on"
+			it.run = func(m *Model) tea.Cmd {
+				cmd := run(m)
+				m.rows.seek(p.offset)
+				return cmd
+			}
+		}
 	case "logs":
+		if run, asset, ok := strings.Cut(rest, " "); ok { // as on the command line, RUN ASSET; the screen shows the newest run
+			_, rest = run, strings.TrimSpace(asset)
+		}
 		it.run, it.note = open(tabLogs), "log"
 	case "versions", "history", "runs":
 		it.run, it.note = open(tabHistory), "kept versions and runs"
+	case "locations":
+		it.run, it.note = act("problems"), "code locations, and what is wrong with them"
+	case "path":
+		it.note = "copy the name of the file with its newest data"
+		it.run = key(func(m *Model, k graph.Key) tea.Cmd { return m.copied(clean(m.dataPath(k)), m.dataPath(k) != "") })
+		if rest == "" {
+			it.run = act("copy-path")
+		}
+	case "watch":
+		it.note = "keep it fresh on every save"
+		it.run = func(m *Model) tea.Cmd {
+			if rest == "" || rest == "*" {
+				return m.do(engine.SetAutoRun{Mode: "all"})
+			}
+			return m.do(engine.SetAutoRun{Mode: "selection", Selection: rest})
+		}
+	case "version":
+		it.run, it.note = func(m *Model) tea.Cmd { return m.say(calm, "assetdev "+clean(m.opts.Version)) }, "of assetdev"
+	case "doctor", "verify", "gc", "init", "demo", "completion", "sandbox":
+		it.dim, it.note = true, "works on the command line: assetdev "+name
+		it.run = func(*Model) tea.Cmd { return nil }
 	case "reload", "cancel", "retry", "trust", "help":
 		it.run, it.note = act(name), name
 	case "adopt":
@@ -412,7 +473,7 @@ func commandLine(m *Model, text string) *item {
 			return m.do(mode)
 		}
 	case "filter", "list", "status":
-		it.run, it.note = func(m *Model) tea.Cmd { m.focus = PaneAssets; m.setFilter(rest); return nil }, "filter the list"
+		it.run, it.note = func(m *Model) tea.Cmd { return m.filterBy(rest) }, "filter the list"
 	case "theme":
 		it.run, it.note = func(m *Model) tea.Cmd { m.setTheme(rest); return nil }, "light, dark, mono or auto"
 	default:
@@ -428,7 +489,21 @@ type materializeLine struct {
 
 func materializeArgs(text string) (c materializeLine, problem string) {
 	var selection []string
-	for word := range strings.FieldsSeq(text) {
+	words := strings.Fields(text)
+	for i := 0; i < len(words); i++ {
+		word, value, given := strings.Cut(words[i], "=")
+		if !strings.HasPrefix(word, "-") || len(word) < 2 || !strings.HasPrefix(word, "--") && word != "-s" && word != "-y" {
+			selection = append(selection, words[i])
+			continue
+		}
+		argument := func() string {
+			if !given && i+1 < len(words) {
+				i++
+				value = words[i]
+			}
+			return value
+		}
+		var err error
 		switch word {
 		case "--force":
 			c.Force = true
@@ -438,11 +513,21 @@ func materializeArgs(text string) (c materializeLine, problem string) {
 			c.FailFast = true
 		case "--dry-run":
 			c.dry = true
-		default:
-			if strings.HasPrefix(word, "--") {
-				return c, "unknown flag " + clean(word) + "; known: --force --only --fail-fast --dry-run"
+		case "--yes", "-y":
+			c.Confirmed = true
+		case "--jobs":
+			if c.Jobs, err = strconv.Atoi(argument()); err == nil && c.Jobs < 1 {
+				err = errors.New("less than one")
 			}
-			selection = append(selection, word)
+		case "--timeout":
+			c.Timeout, err = time.ParseDuration(argument())
+		case "--select", "-s":
+			selection = append(selection, argument())
+		default:
+			return c, "unknown flag " + clean(word) + "; known: --force --only --fail-fast --dry-run --jobs N --timeout D --select SELECTION --yes"
+		}
+		if err != nil {
+			return c, clean(word + " " + value + ": no number or duration as 4 or 30s")
 		}
 	}
 	c.Selection, c.By = strings.Join(selection, " "), "user"
@@ -452,4 +537,46 @@ func materializeArgs(text string) (c materializeLine, problem string) {
 		}
 	}
 	return c, problem
+}
+
+type previewLine struct {
+	asset   string
+	offset  int64
+	problem string
+}
+
+// previewArgs understands the arguments of preview: an asset, and --offset. What else the command line knows is about what is printed.
+func previewArgs(text string) (p previewLine) {
+	words := strings.Fields(text)
+	for i := 0; i < len(words); i++ {
+		word, value, given := strings.Cut(words[i], "=")
+		if !strings.HasPrefix(word, "--") {
+			p.asset = words[i]
+			continue
+		}
+		if !given && i+1 < len(words) {
+			i++
+			value = words[i]
+		}
+		switch word {
+		case "--offset":
+			n, err := strconv.ParseInt(value, 10, 64)
+			if p.offset = n; err != nil || n < 0 {
+				p.problem = "--offset is the number of rows to leave out"
+			}
+		case "--rows", "--columns":
+		default:
+			p.problem = "unknown flag " + clean(word) + "; known: --offset N"
+		}
+	}
+	return p
+}
+
+// dataPath is the file with the newest data of an asset, "" when there is none.
+func (m *Model) dataPath(key graph.Key) string {
+	a := m.snap.Assets[key]
+	if a == nil || a.Stored.Record == nil || a.Stored.Record.File == "" || m.snap.Workspace.Base == "" {
+		return ""
+	}
+	return filepath.Join(m.snap.Workspace.Base, filepath.FromSlash(a.Key.Bare().String())+".parquet")
 }

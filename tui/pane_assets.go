@@ -32,7 +32,7 @@ type listPane struct {
 	total    int // assets without the filter
 	filter   string
 	wanted   string // cursor of the last session
-	begun    bool   // the cursor has found its first place
+	begun    bool   // the cursor has found its place: all is loaded, or the user moved it
 	problem  string // why the filter is not understood
 	railsW   int
 	nameW    int
@@ -129,14 +129,14 @@ func (m *Model) project() {
 	}
 	before := p.cursor
 	switch {
-	case !had && !p.begun && len(p.at) > 0:
-		p.begun = true
+	case !p.begun && len(p.at) > 0:
 		m.start()
 	case had && p.show(key):
 		p.top = p.at[p.cursor] - line
 	default:
 		p.cursor = max(0, min(before, len(p.at)-1))
 	}
+	p.begun = p.begun || !m.snap.Loading && len(p.at) > 0
 	p.scroll()
 	m.dirty = true
 }
@@ -272,13 +272,41 @@ func (m *Model) emptyList(w int) []string {
 	for _, l := range wrap(text, w-4) {
 		lines = append(lines, m.th.line(w).put("", "  ").put(m.th.Dim, l).end())
 	}
+	nameW := 0
 	for _, loc := range m.snap.Locations {
-		if loc.Error != nil {
-			lines = append(lines, m.th.line(w).put("", "  ").put(m.th.Bad, m.th.glyph("failed")+" "+clean(loc.Name)).put("", "  "+clean(loc.Error.Message)).end())
+		nameW = max(nameW, cells(clean(loc.Name)))
+	}
+	for _, loc := range m.snap.Locations {
+		l := m.th.line(w).put("", "  ")
+		switch {
+		case loc.Error != nil:
+			l.put(m.th.Bad, m.th.glyph("failed")+" ").col("", clean(loc.Name), min(nameW, w/2), false).put("", clean(firstLine(loc.Error.Message)))
+		case !loc.Since.IsZero():
+			l.put(m.th.Busy, m.glyphOf(event.Running)+" ").col("", clean(loc.Name), min(nameW, w/2), false)
+			l.put(m.th.Dim, loadingWord(loc.Kind)+"  "+shortSeconds(max(0, m.opts.Now().Sub(loc.Since).Milliseconds())))
+		case m.snap.Loading:
+			l.put(m.th.Good, m.th.glyph("succeeded")+" ").col("", clean(loc.Name), min(nameW, w/2), false).put(m.th.Dim, plural(loc.Assets, "asset"))
+		default:
+			continue
 		}
+		lines = append(lines, l.end())
 	}
 	return lines
 }
+
+// loadingWord says what a location of a kind does before it can say what it defines.
+func loadingWord(kind string) string {
+	switch {
+	case kind == "go_package":
+		return "building, the first time for a minute or so"
+	case strings.HasPrefix(kind, "python_"), kind == "autoload_defs_module":
+		return "importing"
+	}
+	return "loading"
+}
+
+// waitsForLocations reports whether the list says how long locations have been loading, so that it has to go on saying it.
+func (m *Model) waitsForLocations() bool { return len(m.list.at) == 0 && m.snap.Loading }
 
 func (m *Model) listLine(row *listRow, c columns, w int, current, focused bool) string {
 	l := m.th.line(w)

@@ -24,6 +24,7 @@ type previewPane struct {
 	busy    bool
 	cancel  context.CancelFunc
 	err     string
+	wanted  int64              // row to go to once there are rows, 0 none
 	at      time.Time          // of the newest change of the asset
 	total   int64              // rows of the table, while the grid holds the first of an order
 	shown   map[graph.Key]bool // hidden ones that the user asked for
@@ -137,6 +138,14 @@ func (m *Model) loadPreview(key graph.Key) tea.Cmd {
 	}
 }
 
+// seek goes to a row, now or when there are rows of the asset that the cursor has come to.
+func (p *previewPane) seek(row int64) {
+	p.wanted = row
+	if p.grid.Goto(row); p.err != "" {
+		p.err = ""
+	}
+}
+
 // drop cancels the request that is under way.
 func (p *previewPane) drop() {
 	if p.cancel != nil {
@@ -230,6 +239,10 @@ func (m *Model) gotPage(msg pageMsg) {
 		return
 	}
 	p.grid.SetPage(msg.page)
+	if p.wanted > 0 {
+		p.grid.Goto(p.wanted)
+		p.wanted = 0
+	}
 }
 
 func (m *Model) previewLines(w, h int, focused bool) []string {

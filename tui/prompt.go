@@ -18,6 +18,64 @@ type prompt struct {
 	hint    string
 	changed func(text string) tea.Cmd               // after each key; may be nil
 	done    func(text string, entered bool) tea.Cmd // enter, or esc
+	offers  []offer                                 // texts to choose from with the arrows
+	chosen  int                                     // of the offers that match, counted from 1; 0 none
+	typed   string                                  // text before one was chosen
+}
+
+// matching are the offers for what was typed.
+func (p *prompt) matching() []offer {
+	if p.chosen > 0 {
+		return matching(p.offers, p.typed)
+	}
+	return matching(p.offers, p.text)
+}
+
+// choose takes the next offer, or the one before it.
+func (p *prompt) choose(step int) tea.Cmd {
+	found := p.matching()
+	if len(found) == 0 {
+		return nil
+	}
+	if p.chosen == 0 {
+		p.typed = p.text
+	}
+	p.chosen = max(0, min(p.chosen+step, len(found)))
+	if p.text = p.typed; p.chosen > 0 {
+		p.text = found[p.chosen-1].text
+	}
+	if p.changed != nil {
+		return p.changed(p.text)
+	}
+	return nil
+}
+
+// maxOffers is how many offers are shown at once.
+const maxOffers = 8
+
+// box returns the offers as a box above the prompt, nil when there are none.
+func (p *prompt) box(m *Model, w, h int) []string {
+	found := p.matching()
+	n := min(len(found), maxOffers, h-6)
+	if n <= 0 {
+		return nil
+	}
+	first := max(0, min(p.chosen-n, len(found)-n))
+	var lines []string
+	for i := first; i < first+n; i++ {
+		l := m.th.line(w - 4)
+		if i == p.chosen-1 {
+			l.over = m.th.Select
+		}
+		note := clean(found[i].note)
+		l.put("", clip(clean(found[i].text), w-6-min(cells(note)+2, w/2), m.th.G.Ellipsis))
+		note = clip(note, w-6-l.n, m.th.G.Ellipsis)
+		lines = append(lines, l.to(w-4-cells(note)).put(m.th.Dim, note).end())
+	}
+	bare := m.rects.Bare
+	m.rects.Bare = false
+	defer func() { m.rects.Bare = bare }()
+	return m.box(Rect{W: w, H: n + 2}, false, label{"Selections", "Selections"}, label{}, m.th.G.Up+" "+m.th.G.Down+" choose   enter takes it", lines)
 }
 
 // edit applies a key to a text that has its cursor at the end, and reports whether it was one that edits.
@@ -68,8 +126,14 @@ func (p *prompt) key(m *Model, key string) tea.Cmd {
 		m.prompt = nil
 		return p.done(p.text, key == "enter")
 	}
+	switch key {
+	case "down", "ctrl+n", "tab":
+		return p.choose(1)
+	case "up", "ctrl+p", "shift+tab":
+		return p.choose(-1)
+	}
 	if text, ok := edit(p.text, key); ok {
-		p.text = text
+		p.text, p.chosen = text, 0
 		if p.changed != nil {
 			return p.changed(text)
 		}
@@ -79,6 +143,7 @@ func (p *prompt) key(m *Model, key string) tea.Cmd {
 
 // paste adds pasted text as one line.
 func (p *prompt) paste(text string) tea.Cmd {
+	p.chosen = 0
 	p.text += clean(strings.Join(strings.Fields(text), " "))
 	if p.changed != nil {
 		return p.changed(p.text)

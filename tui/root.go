@@ -43,6 +43,7 @@ type Options struct {
 	Mouse     bool              // take mouse events from the start; ctrl+t switches
 	Keys      map[string]string // personal keys: action ID to keys, several with spaces between them
 	Editor    string            // personal setting; "" is $VISUAL, $EDITOR, vi
+	Select    string            // personal setting: selection, or name of one, that a session begins with
 	Version   string            // of assetdev, for help and crash files
 	StatePath string            // file that keeps cursor, filter, tab and theme; "" keeps nothing
 
@@ -146,6 +147,7 @@ type Model struct {
 	focus  Pane
 	zoom   bool
 	mouse  bool
+	sizes  Sizes
 	away   bool // another window has the focus
 	frame  string
 	dirty  bool
@@ -165,6 +167,7 @@ type Model struct {
 
 	overlay   overlay
 	prompt    *prompt
+	recent    []string // filters that were used, the newest first
 	marks     map[graph.Key]bool
 	markFrom  int
 	visited   []graph.Key
@@ -178,6 +181,7 @@ type Model struct {
 	dismissed string // question that was answered here, until the engine has taken it away
 	distrust  bool   // the user did not want to trust now
 	savedAt   time.Time
+	toldAt    time.Time
 	ages      string
 	runs      []runLine
 	crashed   crashSlot
@@ -214,10 +218,16 @@ func New(ctx context.Context, front engine.Front, o Options) (*Model, error) {
 	if m.snap.Save != nil {
 		m.savedAt = m.snap.Save.At
 	}
+	if m.snap.Told != nil {
+		m.toldAt = m.snap.Told.At
+	}
 	if o.Out != nil {
 		m.w, m.h, _ = term.Size(o.Out)
 	}
-	m.list.filter = saved.Filter
+	m.list.filter, m.recent, m.sizes = saved.Filter, saved.Recent, saved.Sizes
+	if o.Select != "" {
+		m.list.filter = m.named(o.Select)
+	}
 	m.tab = tab(max(0, min(saved.Tab, int(tabCount)-1)))
 	m.list.wanted = saved.Cursor
 	m.project()

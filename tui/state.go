@@ -11,11 +11,13 @@ import (
 const stateVersion = 1
 
 type state struct {
-	Version int    `json:"version"`
-	Cursor  string `json:"cursor,omitempty"`
-	Filter  string `json:"filter,omitempty"`
-	Tab     int    `json:"tab"`
-	Theme   string `json:"theme,omitempty"`
+	Version int      `json:"version"`
+	Cursor  string   `json:"cursor,omitempty"`
+	Filter  string   `json:"filter,omitempty"`
+	Tab     int      `json:"tab"`
+	Theme   string   `json:"theme,omitempty"`
+	Recent  []string `json:"recent,omitempty"` // filters, the newest first
+	Sizes   Sizes    `json:"sizes"`
 }
 
 func (m *Model) stateDir() string {
@@ -42,7 +44,7 @@ func (m *Model) saveState() {
 	if m.opts.StatePath == "" {
 		return
 	}
-	s := state{Version: stateVersion, Filter: m.list.filter, Tab: int(m.tab)}
+	s := state{Version: stateVersion, Filter: m.list.filter, Tab: int(m.tab), Recent: m.recent, Sizes: m.sizes}
 	if m.theme != "auto" && m.opts.Theme == "" {
 		s.Theme = m.theme
 	}

@@ -97,7 +97,7 @@ func (m *Model) Update(msg tea.Msg) (next tea.Model, cmd tea.Cmd) {
 			m.setTheme("auto")
 		}
 	case spinMsg:
-		if m.ticking = false; m.snap.Run.Active() {
+		if m.ticking = false; m.snap.Run.Active() || m.waitsForLocations() {
 			m.spin++
 			m.dirty = true
 		}
@@ -150,7 +150,7 @@ func (m *Model) wait() tea.Cmd {
 
 // spinning keeps the spinner turning while something runs; nothing ticks otherwise.
 func (m *Model) spinning() tea.Cmd {
-	if m.ticking || !m.snap.Run.Active() {
+	if m.ticking || !m.snap.Run.Active() && !m.waitsForLocations() {
 		return nil
 	}
 	m.ticking = true
@@ -203,7 +203,7 @@ func (m *Model) apply(b engine.Batch) tea.Cmd {
 	if b.Snapshot != nil {
 		before := m.snap
 		m.snap = b.Snapshot
-		if before.Graph != m.snap.Graph {
+		if before.Graph != m.snap.Graph || !m.list.begun && !m.snap.Loading {
 			m.project()
 		}
 		if r := m.snap.Run; r != nil && r.ID != m.run.id {
@@ -213,6 +213,10 @@ func (m *Model) apply(b engine.Batch) tea.Cmd {
 		if s := m.snap.Save; s != nil && !s.At.Equal(m.savedAt) {
 			m.savedAt = s.At
 			cmds = append(cmds, m.say(calm, saveText(s)))
+		}
+		if t := m.snap.Told; t != nil && !t.At.Equal(m.toldAt) {
+			m.toldAt = t.At
+			cmds = append(cmds, m.say(calm, clean(t.Text)))
 		}
 	}
 	for _, e := range b.Events {
@@ -325,7 +329,9 @@ func (m *Model) press(key string) tea.Cmd {
 		return m.prompt.key(m, key)
 	}
 	a, before := m.action(key), m.look()
+	at := m.list.cursor
 	cmd := m.perform(a)
+	m.list.begun = m.list.begun || m.list.cursor != at
 	if after := m.look(); after != before {
 		m.last = before
 	}

@@ -36,7 +36,7 @@ func (m *Model) Frames() int { return m.frames }
 
 // place computes where everything stands.
 func (m *Model) place() {
-	m.rects = Layout(m.w, m.h, Shape{Focus: m.focus, Zoom: m.zoom, Rows: m.list.total, Run: m.runLinesWanted(), Over: m.runOver()})
+	m.rects = Layout(m.w, m.h, Shape{Focus: m.focus, Zoom: m.zoom, Rows: m.list.total, Run: m.runLinesWanted(), Over: m.runOver(), Sizes: m.sizes})
 }
 
 func (m *Model) draw() []string {
@@ -66,6 +66,11 @@ func (m *Model) draw() []string {
 	}
 	if m.overlay != nil {
 		m.drawOverlay(out)
+	} else if m.prompt != nil {
+		w := min(72, m.w)
+		if box := m.prompt.box(m, w, m.h); box != nil {
+			lay(out, box, 0, m.h-1-len(box), w, m.w)
+		}
 	}
 	return out
 }
@@ -283,6 +288,11 @@ func (m *Model) listTitle() label {
 	title := "Assets"
 	if m.list.filter != "" {
 		title += "  /" + clean(m.list.filter)
+		for _, s := range m.snap.Workspace.Selections {
+			if s.Selection == m.list.filter {
+				title = "Assets  " + clean(s.Name)
+			}
+		}
 	}
 	return label{title, title}
 }
