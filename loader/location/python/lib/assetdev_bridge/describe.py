@@ -69,7 +69,7 @@ class Description:
                 except Exception as error:
                     self.problem(error, definition, spec.key)
         known = partitions.Partitions(self.target)
-        for definition in assets:
+        for definition in sorted((d for d in assets if d.keys), key=lambda d: min(str(k) for k in d.keys)):
             if definition.is_auto_created_stub:
                 continue
             for spec in definition.specs:
@@ -78,6 +78,7 @@ class Description:
                 for message in known.mappings(definition, spec, specs):
                     self.messages.append(("mapping", message))
         made = self.made([a["key"] for a in sent])
+        sent.sort(key=lambda a: a["key"])
         for asset in sent:
             spec = asset.pop("_spec")
             if spec.partitions_def is not None:
@@ -395,6 +396,8 @@ def fields(schema):
 def field_of(name, field):
     out = {"name": name, "type": config_type(field.config_type), "required": bool(field.is_required)}
     if field.default_provided:
+        if field.default_value is not None:  # Dagster then accepts null too, in silence
+            out["type"] = out["type"].removesuffix(" or null")
         try:
             out["default"] = json.loads(json.dumps(field.default_value, default=str, allow_nan=False))
         except ValueError:
@@ -405,15 +408,16 @@ def field_of(name, field):
 
 
 def config_type(kind):
-    name = getattr(kind, "given_name", None)
+    """Returns the type of a config field in words: Int, String, [String], Int or null, object."""
+    scalar = getattr(kind, "scalar_type", None)  # a value, or {env: NAME}
+    name = getattr(scalar if scalar is not None else kind, "given_name", None)
     if name:
-        return {"StringSourceType": "String", "IntSourceType": "Int", "BoolSourceType": "Bool"}.get(name, name)
-    of = getattr(kind, "kind", None)
-    word = getattr(of, "name", "") or "?"
+        return name.removesuffix("SourceType").removesuffix("Source")
+    word = getattr(getattr(kind, "kind", None), "name", "")
     inner = getattr(kind, "inner_type", None)
     if inner is not None:
         return {"ARRAY": "[%s]", "NONEABLE": "%s or null"}.get(word, word + " of %s") % config_type(inner)
-    return {"STRICT_SHAPE": "object", "PERMISSIVE_SHAPE": "object", "SELECTOR": "one of", "MAP": "map", "ENUM": "enum", "SCALAR_UNION": "scalar"}.get(word, word.lower())
+    return {"STRICT_SHAPE": "object", "PERMISSIVE_SHAPE": "object", "SELECTOR": "one of", "MAP": "map", "ENUM": "enum"}.get(word, word.lower() or "?")
 
 
 def automation(condition):

@@ -9,6 +9,7 @@ from .channel import cut
 
 _FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+)')
 _LONG = 60_000
+INTERRUPTED = "DagsterExecutionInterruptedError"
 
 
 class Told(Exception):
@@ -46,7 +47,8 @@ def from_exception(error):
     if isinstance(cause, Told) and not own:
         trace = ""
     else:
-        trace = _trace("".join(traceback.format_list(own)), "".join(traceback.format_exception(type(cause), cause, cause.__traceback__)), _with_class(cause))
+        whole = "".join(traceback.format_exception(type(cause), cause, _without_ours(cause.__traceback__)))
+        trace = _trace("".join(traceback.format_list(own)), whole, _with_class(cause))
     return _error(message, trace, file, line)
 
 
@@ -69,6 +71,8 @@ def from_serialized(info):
         message = rest
     elif info.cls_name and name.endswith("." + info.cls_name):
         message = info.cls_name + (": " + rest if rest else "")
+    if info.cls_name == INTERRUPTED:
+        message = "interrupted"
     if info.cls_name in ("SyntaxError", "IndentationError", "TabError"):
         m = _FRAME.match(info.message)
         lines = [t for t in info.message.strip().splitlines() if t.strip()]
@@ -82,6 +86,18 @@ def from_serialized(info):
     if cause is not None:
         whole = "".join(cause.stack) + cause.message + "\nwhich led to:\n\n" + whole
     return _error(message, _trace("".join(own), whole, message), file, line)
+
+
+def _without_ours(tb):
+    """Drops the first frames: those of this package and of the import system."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    at = tb
+    while at is not None:
+        file = at.tb_frame.f_code.co_filename
+        if not (file.startswith((here, "<frozen importlib")) or os.path.join("importlib", "__init__") in file):
+            return at
+        at = at.tb_next
+    return tb
 
 
 def _error(message, trace, file, line):
@@ -115,7 +131,7 @@ def _message(error):
 
 def _with_class(error):
     text = str(error)
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, KeyboardInterrupt) or type(error).__name__ == INTERRUPTED:
         return "interrupted"
     if isinstance(error, SystemExit):
         return "the code ended the process: sys.exit(%s)" % ("" if error.code is None else repr(error.code))

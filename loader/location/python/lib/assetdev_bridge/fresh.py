@@ -54,7 +54,7 @@ def installed():
 
 def first_party(path):
     """Reports whether a file belongs to the project: it lies below a root, and not below what is installed deeper than that root."""
-    if not path or path[0] == "<":
+    if not path or path[0] == "<" or path[0] == "/" and not path.startswith(roots):
         return False
     known = _known.get(path)
     if known is None:
@@ -107,11 +107,13 @@ def forget(folders_first):
             if ext == ".py" or (not ext and os.path.isdir(os.path.join(folder, name))):
                 own.add(stem)
     stale = set()
+    own = {top for top in own if not _namespace_only(top, folders_first)} - set(sys.stdlib_module_names) - {"__main__", "assetdev_bridge"}
     for name, module in list(sys.modules.items()):
-        top = name.partition(".")[0]
-        if top in sys.stdlib_module_names or top in ("__main__", "assetdev_bridge"):
+        if own and name.partition(".")[0] in own:
+            stale.add(name)
             continue
-        if top in own and not _namespace_only(top, folders_first) or first_party(getattr(module, "__file__", None) or ""):
+        file = getattr(module, "__file__", None)
+        if file and file.startswith(roots) and first_party(file):
             stale.add(name)
     for name in stale:
         del sys.modules[name]
@@ -139,9 +141,10 @@ def third_party_modules():
             continue
         if origin is None and not getattr(module, "__path__", None):
             continue
-        if origin not in (None, "built-in", "frozen") and first_party(origin):
-            continue
-        if origin is None and any(first_party(os.path.join(p, "x")) for p in list(module.__path__)):
+        if origin is None:
+            if any(first_party(os.path.join(p, "x")) for p in list(module.__path__)):
+                continue
+        elif origin.startswith(roots) and first_party(origin):
             continue
         names.append(name)
     return names

@@ -1,7 +1,6 @@
 """Partitions definitions and mappings as the wire wants them: keys in order, and which upstream keys each key reads."""
 
 import hashlib
-import json
 
 import dagster as dg
 
@@ -61,7 +60,7 @@ class Partitions:
         return keys
 
     def messages(self):
-        for name, (kind, keys) in self.known.items():
+        for name, (kind, keys) in sorted(self.known.items()):
             for at in range(0, max(1, len(keys)), PIECE):
                 yield {"id": name, "kind": kind, "keys": keys[at : at + PIECE]}
 
@@ -123,7 +122,7 @@ def has_dynamic(definition):
 
 def unique(definition):
     if isinstance(definition, dg.TimeWindowPartitionsDefinition):
-        return dg.serialize_value(definition)
+        return [str(getattr(definition, name, None)) for name in ("start", "end", "timezone", "fmt", "cron_schedule", "end_offset", "exclusions")]
     if isinstance(definition, dg.MultiPartitionsDefinition):
         return [(d.name, unique(d.partitions_def)) for d in definition.partitions_defs]
     if isinstance(definition, dg.DynamicPartitionsDefinition):
@@ -161,6 +160,3 @@ def upstream_keys(mapping, own, other, key, instance=None):
     result = method(own.empty_subset().with_partition_keys([key]), own, other, **arguments)
     return list(result.partitions_subset.get_partition_keys())
 
-
-def definition_json(definition):
-    return json.dumps(unique(definition))

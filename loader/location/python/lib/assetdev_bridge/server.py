@@ -24,6 +24,7 @@ import array
 import ctypes
 import gc
 import importlib
+import importlib.util
 import json
 import os
 import random
@@ -509,6 +510,8 @@ def start():
     if fd is None:
         print("this is the part of assetdev that runs inside Python; it is started by assetdev", file=sys.stderr)
         return 2
+    # Threads of OpenBLAS spin 25 ms after a child has made them, at the processor's full cost; 2^20 cycles are as fast in use.
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "20")
     given = {os.path.abspath(p) for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p}
     main.clean_path(HERE, {"", os.getcwd()})
     BASE_PATH[:] = [p for p in sys.path if os.path.abspath(p) not in given and p != HERE]
