@@ -48,10 +48,17 @@ func (a *app) preview(e *engine.Engine, s *engine.Snapshot, r engine.PageRequest
 	if record := s.Assets[r.Asset]; version == "" && record != nil && record.Stored.Record != nil {
 		version = engine.VersionName(*record.Stored.Record)
 	}
+	if p.Note != "" && !a.json && !a.quiet {
+		fmt.Fprintln(a.Stdout, a.look.paint(dim, safe(r.Asset.String()+": "+p.Note)))
+	}
 	if a.json {
-		return printJSON(a.Stdout, map[string]any{
+		out := map[string]any{
 			"format": 1, "asset": r.Asset, "version": version, "rows_total": p.RowsTotal, "offset": p.Offset, "columns": orEmpty(p.Columns), "rows": rowsJSON(p.Rows),
-		})
+		}
+		if p.Note != "" {
+			out["note"] = p.Note
+		}
+		return printJSON(a.Stdout, out)
 	}
 	a.printPage(p)
 	return nil
@@ -107,7 +114,7 @@ func (a *app) printPage(p page.Page) {
 		t.add(cells...)
 	}
 	t.print(a.Stdout, "")
-	if !a.quiet {
+	if !a.quiet && p.Note == "" {
 		last := p.Offset + int64(len(p.Rows))
 		span := fmt.Sprintf("rows %s to %s of %s", count(p.Offset+1), count(last), count(p.RowsTotal))
 		if len(p.Rows) == 0 {
@@ -209,9 +216,18 @@ code made it: its status is unknown. adopt takes it for what the code of now mak
 				if err != nil {
 					return err
 				}
+				sel, err := graph.ParseSelections(args)
+				if err != nil {
+					return err
+				}
+				named := sel.NamedKeys()
 				var made []graph.Key
 				for _, k := range keys {
-					if s.Assets[k].Stored.Data == graph.DataForeign {
+					// What a location's own I/O manager stores has no file here that shows whether it exists: it has to be named.
+					stored := s.Assets[k].Stored
+					asset, _ := s.Graph.Asset(k)
+					own := asset.StoredBy == "own" && stored.Record == nil && slices.Contains(named, k)
+					if stored.Data == graph.DataForeign || own {
 						made = append(made, k)
 					}
 				}

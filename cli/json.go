@@ -3,6 +3,7 @@ package cli
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/assetdev/assetdev/engine"
@@ -33,6 +34,27 @@ type jsonLocation struct {
 	Assets      int             `json:"assets"`
 	LoadMS      int64           `json:"load_ms"`
 	Environment jsonEnvironment `json:"environment"`
+	Framework   string          `json:"framework"`
+	Notices     []string        `json:"notices"`
+	Jobs        []jsonJob       `json:"jobs"`
+	Schedules   []string        `json:"schedules"`
+	Sensors     []string        `json:"sensors"`
+	Resources   []string        `json:"resources"`
+}
+
+type jsonJob struct {
+	Name   string      `json:"name"`
+	Assets []graph.Key `json:"assets"`
+}
+
+// A jsonCheck is a check of an asset; what is not known before it ran for the first time is null.
+type jsonCheck struct {
+	Name     string     `json:"name"`
+	Passed   *bool      `json:"passed"`
+	Severity *string    `json:"severity"`
+	Blocking bool       `json:"blocking"`
+	At       *time.Time `json:"at"`
+	Text     string     `json:"text"`
 }
 
 type jsonTrace struct {
@@ -72,7 +94,7 @@ type jsonAsset struct {
 	Upstreams     []graph.Key       `json:"upstreams"`
 	Downstreams   []graph.Key       `json:"downstreams"`
 	Partitions    *struct{}         `json:"partitions"`
-	Checks        []struct{}        `json:"checks"`
+	Checks        []jsonCheck       `json:"checks"`
 	Materialized  *jsonMaterialized `json:"materialized"`
 	LastRun       *jsonLastRun      `json:"last_run"`
 }
@@ -116,7 +138,12 @@ func orEmptyMap[K comparable, V any](m map[K]V) map[K]V {
 func locationsJSON(s *engine.Snapshot) []jsonLocation {
 	out := []jsonLocation{}
 	for _, l := range s.Locations {
-		j := jsonLocation{Name: l.Name, Kind: l.Kind, State: l.State, Assets: l.Assets, LoadMS: l.LoadMS, Environment: jsonEnvironment{Executable: l.Executable, Version: l.Version}}
+		j := jsonLocation{Name: l.Name, Kind: l.Kind, State: l.State, Assets: l.Assets, LoadMS: l.LoadMS, Environment: jsonEnvironment{Executable: l.Executable, Version: l.Version, Dagster: l.Dagster}}
+		j.Framework, j.Notices, j.Schedules, j.Sensors, j.Resources = l.Framework, orEmpty(l.Notices), orEmpty(l.Schedules), orEmpty(l.Sensors), orEmpty(l.Resources)
+		j.Jobs = []jsonJob{}
+		for _, job := range l.Jobs {
+			j.Jobs = append(j.Jobs, jsonJob{job.Name, orEmpty(job.Assets)})
+		}
 		if l.Error != nil {
 			j.Error = &jsonTrace{l.Error.Message, l.Error.File, l.Error.Line, l.Error.Trace}
 		}
@@ -134,7 +161,7 @@ func statusJSON(s *engine.Snapshot, keys []graph.Key) jsonStatus {
 			Key: key, Location: asset.Location, Group: asset.Group, Kinds: orEmpty(asset.Kinds), Owners: orEmpty(asset.Owners), Tags: orEmptyMap(asset.Tags),
 			Description: asset.Description, Metadata: orEmptyMap(asset.Metadata), Source: jsonSource{asset.Source.File, asset.Source.Line, asset.Source.Symbol},
 			Executable: asset.Executable, StoredBy: asset.StoredBy, Status: s.Freshness.Status(key), Reasons: orEmpty(s.Freshness.Reasons(key)),
-			Upstreams: orEmpty(s.Graph.Upstreams(key)), Downstreams: orEmpty(s.Graph.Downstreams(key)), Checks: []struct{}{},
+			Upstreams: orEmpty(s.Graph.Upstreams(key)), Downstreams: orEmpty(s.Graph.Downstreams(key)), Checks: checksJSON(asset, stored.Record),
 		}
 		if j.StoredBy == "" {
 			j.StoredBy = "none"
@@ -155,6 +182,25 @@ func statusJSON(s *engine.Snapshot, keys []graph.Key) jsonStatus {
 		}
 		out.Assets = append(out.Assets, j)
 	}
+	return out
+}
+
+// checksJSON returns the declared checks and those that ran, with the outcome of the newest materialization.
+func checksJSON(asset graph.Asset, r *graph.Record) []jsonCheck {
+	out := []jsonCheck{}
+	ran := map[string]bool{}
+	if r != nil {
+		for _, c := range r.Checks {
+			ran[c.Name] = true
+			out = append(out, jsonCheck{c.Name, &c.Passed, &c.Severity, c.Blocking, &c.At, c.Text})
+		}
+	}
+	for _, c := range asset.Checks {
+		if !ran[c.Name] {
+			out = append(out, jsonCheck{Name: c.Name, Blocking: c.Blocking, Text: c.Description})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b jsonCheck) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }
 

@@ -20,14 +20,34 @@ import (
 func (a *app) planCommand() *cobra.Command {
 	var m engine.Materialize
 	var selects []string
+	var config runConfig
 	c := &cobra.Command{
 		Use: "plan SELECTION", Short: "what materialize would run, in order, with reasons", ValidArgsFunction: a.completeSelection,
 		Example: "  assetdev plan customer_risk_scores\n  assetdev plan 'group:ml_features' --json",
-		RunE:    func(_ *cobra.Command, args []string) error { return a.plan(selection(args, selects), m) },
+		RunE: func(_ *cobra.Command, args []string) (err error) {
+			if m.Config, err = config.load(); err != nil {
+				return err
+			}
+			return a.plan(selection(args, selects), m)
+		},
 	}
 	planFlags(c, &m, &selects)
+	config.flags(c)
 	return c
 }
+
+// A runConfig is run config as flags give it.
+type runConfig struct {
+	files []string
+	text  string
+}
+
+func (r *runConfig) flags(c *cobra.Command) {
+	c.Flags().StringArrayVarP(&r.files, "config", "c", nil, "run config: a YAML or JSON `FILE`; the later of several wins")
+	c.Flags().StringVar(&r.text, "config-json", "", "run config: JSON `TEXT`, over that of files")
+}
+
+func (r *runConfig) load() (json.RawMessage, error) { return engine.LoadRunConfig(r.files, r.text) }
 
 func planFlags(c *cobra.Command, m *engine.Materialize, selects *[]string) {
 	c.Flags().StringArrayVarP(selects, "select", "s", nil, "`SELECTION` of assets")
@@ -88,6 +108,9 @@ func (a *app) printPlan(p graph.Plan) {
 	if a.quiet {
 		return
 	}
+	if len(p.Steps) == 0 && len(p.Blocked) > 0 {
+		return
+	}
 	if len(p.Steps) == 0 {
 		fmt.Fprintf(a.Stdout, "nothing to do: %s\n", a.freshText(p))
 		return
@@ -110,6 +133,7 @@ func (a *app) materializeCommand() *cobra.Command {
 	m := engine.Materialize{Confirmed: true}
 	var selects []string
 	var dryRun bool
+	var config runConfig
 	c := &cobra.Command{
 		Use: "materialize SELECTION", Aliases: []string{"mat"}, Short: "the selection with its stale, missing and overdue upstreams",
 		Long: `Runs the selected assets and exactly those of their upstreams that are stale, missing or overdue, in dependency order,
@@ -118,7 +142,14 @@ across repositories. What is fresh is not run again without --force.`,
 		ValidArgsFunction: a.completeSelection,
 		RunE: func(_ *cobra.Command, args []string) (err error) {
 			args = selection(args, selects)
+			if m.Config, err = config.load(); err != nil {
+				return err
+			}
 			switch {
+			case m.Debug && (a.json || !a.interactive()):
+				return usage("--pdb needs a terminal, and cannot print JSON")
+			case m.Debug && m.Jobs > 1:
+				return usage("--jobs %d: with --pdb one step runs after the other", m.Jobs)
 			case m.Jobs < 0:
 				return usage("--jobs %d: at least 1", m.Jobs)
 			case m.Timeout < 0:
@@ -133,6 +164,8 @@ across repositories. What is fresh is not run again without --force.`,
 		},
 	}
 	planFlags(c, &m, &selects)
+	config.flags(c)
+	c.Flags().BoolVar(&m.Debug, "pdb", false, "each step has the terminal, so that breakpoint() works")
 	c.Flags().BoolVar(&m.FailFast, "fail-fast", false, "start nothing more after the first failure")
 	c.Flags().IntVar(&m.Jobs, "jobs", 0, "steps at once (default: the setting, else the number of processors)")
 	c.Flags().DurationVar(&m.Timeout, "timeout", 0, "time limit of each step, as 90s")
@@ -162,6 +195,7 @@ func (a *app) materialize(e *engine.Engine, s *engine.Snapshot, m engine.Materia
 		fmt.Fprintln(a.Stdout)
 	}
 	f := a.follow(e, reply.Run)
+	f.live = f.live && !m.Debug
 	outcome, err := f.run()
 	if err != nil {
 		return err
@@ -170,7 +204,7 @@ func (a *app) materialize(e *engine.Engine, s *engine.Snapshot, m engine.Materia
 	switch {
 	case a.ctx.Err() != nil || outcome == event.Cancelled:
 		return done(exitInterrupted)
-	case outcome != event.Succeeded || blocked:
+	case outcome != event.Succeeded || blocked || f.failedChecks > 0:
 		return done(exitFailed)
 	}
 	return nil
@@ -273,8 +307,11 @@ type follower struct {
 	shown    bool   // it is on the screen now
 	finished int
 	total    int
-	width    int                       // of the longest key
-	stop     func(b engine.Batch) bool // after each batch, for watch
+
+	failedChecks int // of severity ERROR
+
+	width int                       // of the longest key
+	stop  func(b engine.Batch) bool // after each batch, for watch
 }
 
 func (a *app) follow(e *engine.Engine, id string) *follower {
@@ -331,6 +368,10 @@ func (f *follower) run() (outcome string, err error) {
 // print prints one event.
 func (f *follower) print(ev event.Event) error {
 	a := f.app
+	failedCheck := ev.Kind == event.KindCheck && ev.Passed != nil && !*ev.Passed
+	if failedCheck && ev.Severity != "WARN" {
+		f.failedChecks++
+	}
 	if a.json {
 		data, err := json.Marshal(ev)
 		if err != nil {
@@ -347,6 +388,10 @@ func (f *follower) print(ev event.Event) error {
 		}
 	case event.KindStep:
 		f.printStep(ev)
+	case event.KindCheck:
+		if failedCheck || a.verbose > 0 {
+			f.printCheck(ev)
+		}
 	case event.KindLog:
 		if a.verbose > 0 {
 			fmt.Fprintf(a.Stdout, "  %s %s\n", a.look.paint(dim, safe(ev.Asset.String())+" |"), safe(ev.Text))
@@ -365,6 +410,28 @@ func (f *follower) print(ev event.Event) error {
 		}
 	}
 	return nil
+}
+
+// printCheck prints the outcome of a check: failed ones always.
+func (f *follower) printCheck(ev event.Event) {
+	a := f.app
+	passed := ev.Passed != nil && *ev.Passed
+	if a.quiet && (passed || ev.Severity == "WARN") {
+		return
+	}
+	mark, text := "check failed", "failed"
+	switch {
+	case passed:
+		mark, text = "fresh", "passed"
+	case ev.Severity == "WARN":
+		mark, text = "warning", "failed, a warning"
+	case ev.Blocking != nil && *ev.Blocking:
+		text = "failed; what reads the asset does not run"
+	}
+	if ev.Text != "" {
+		text += ": " + ev.Text
+	}
+	fmt.Fprintf(a.Stdout, "%s %s  check %s %s\n", a.look.mark(mark), safe(ev.Asset.String()), safe(ev.Name), safe(text))
 }
 
 func place(e *event.Error) string {
@@ -516,7 +583,7 @@ func (a *app) watch(auto engine.AutoOptions, once bool) (err error) {
 	var saved time.Time
 	f.stop = func(b engine.Batch) bool {
 		for _, ev := range b.Events {
-			if ev.Kind == event.KindRun && event.Final(ev.State) && ev.State != event.Succeeded {
+			if ev.Kind == event.KindRun && event.Final(ev.State) && (ev.State != event.Succeeded || f.failedChecks > 0) {
 				failed = true
 			}
 		}

@@ -72,7 +72,7 @@ var marks = map[string][3]string{
 	"queued": {"◌", ".", dim}, "running": {"▶", ">", cyan}, "succeeded": {"✓", "+", green}, "unchanged": {"=", "=", green}, "cut_off": {"≈", "-", green},
 	"superseded": {"»", "]", yellow}, "failed": {"✗", "x", red}, "skipped": {"⊘", "/", dim}, "cancelled": {"■", "#", yellow}, "interrupted": {"‖", "!", yellow},
 	"loaded": {"●", "*", green}, "broken": {"✗", "x", red}, "loading": {"◌", ".", dim}, "ok": {"✓", "+", green}, "warning": {"!", "!", yellow}, "error": {"✗", "x", red},
-	"forced": {"▶", ">", cyan},
+	"forced": {"▶", ">", cyan}, "check failed": {"△", "X", red},
 }
 
 // mark returns the painted glyph of a word.

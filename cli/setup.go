@@ -70,8 +70,33 @@ func (a *app) printLocations(s *engine.Snapshot) {
 	}
 	t.print(a.Stdout, "")
 	for _, l := range s.Locations {
+		if !a.quiet {
+			a.printAbout(l)
+		}
 		if l.State == "broken" {
 			a.printBroken(a.Stdout, l)
+		}
+	}
+}
+
+// printAbout prints what a location says of itself beside its assets; what is only listed needs -v.
+func (a *app) printAbout(l engine.Location) {
+	for _, n := range l.Notices {
+		fmt.Fprintf(a.Stdout, "%s %s: %s\n", a.look.mark("warning"), safe(l.Name), safe(n))
+	}
+	if a.verbose == 0 {
+		return
+	}
+	var jobs []string
+	for _, j := range l.Jobs {
+		jobs = append(jobs, fmt.Sprintf("%s (%s)", j.Name, plural(len(j.Assets), "asset")))
+	}
+	for _, x := range []struct {
+		what  string
+		names []string
+	}{{"jobs", jobs}, {"schedules, run by " + l.Framework, l.Schedules}, {"sensors, run by " + l.Framework, l.Sensors}, {"resources", l.Resources}} {
+		if len(x.names) > 0 {
+			fmt.Fprintf(a.Stdout, "  %s\n", a.look.paint(dim, safe(l.Name+" "+x.what+": "+strings.Join(x.names, ", "))))
 		}
 	}
 }

@@ -62,7 +62,10 @@ func (a *app) printStatus(s *engine.Snapshot, keys []graph.Key) {
 		counts[status]++
 		made, rows, ms := "-", "-", "-"
 		if r := state.Stored.Record; r != nil {
-			made, rows = age(r.At, now), count(r.Rows)
+			made = age(r.At, now)
+			if r.Rows >= 0 && r.File != "" {
+				rows = count(r.Rows)
+			}
 			if r.Took > 0 {
 				ms = took(r.Took.Milliseconds())
 			}
@@ -80,6 +83,9 @@ func (a *app) printStatus(s *engine.Snapshot, keys []graph.Key) {
 		if state.Word == "failed" {
 			text = "last run failed: " + safe(state.Stored.Last.Error)
 		}
+		if state.Word == engine.CheckFailed {
+			text = failedChecks(state.Stored.Record)
+		}
 		glyph := state.Word
 		t.add(a.look.mark(glyph)+" "+safe(key.String()), a.look.paint(dim, safe(asset.Location)), a.look.word(state.Word), made, rows, ms, a.look.paint(dim, text))
 	}
@@ -93,6 +99,21 @@ func (a *app) printStatus(s *engine.Snapshot, keys []graph.Key) {
 		fmt.Fprintf(a.Stdout, "\n%s   %s\n", plural(len(keys), "asset"), a.look.counts(counts))
 		fmt.Fprintf(a.Stdout, "%s\n", a.look.paint(dim, "storage "+safe(s.Workspace.Storage)))
 	}
+}
+
+// failedChecks says which checks of severity ERROR the data did not pass.
+func failedChecks(r *graph.Record) string {
+	var texts []string
+	for _, c := range r.Checks {
+		if c.Failed() {
+			text := "check " + c.Name
+			if c.Text != "" {
+				text += ": " + c.Text
+			}
+			texts = append(texts, text)
+		}
+	}
+	return safe(strings.Join(texts, "; "))
 }
 
 // printBroken prints why a location does not load: place and compiler's words first.

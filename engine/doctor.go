@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -30,6 +31,12 @@ func LoadPersonal() (workspace.Personal, error) {
 		return workspace.Personal{}, err
 	}
 	return workspace.LoadPersonal(file)
+}
+
+// LoadRunConfig joins run config as users give it: YAML or JSON files, the later over the earlier, and JSON text over all; nil when nothing
+// is given.
+func LoadRunConfig(files []string, text string) (json.RawMessage, error) {
+	return workspace.LoadRunConfig(files, text)
 }
 
 // FindWorkspace returns the absolute path of the workspace file: the one named, or the nearest one upwards when none is.

@@ -393,6 +393,7 @@ func (s *stepRun) process(ctx context.Context) error {
 		made := &s.result.made[i]
 		for _, c := range said.Checks {
 			if c.Asset == made.key.Bare().String() {
+				c.Blocking = c.Blocking || slices.ContainsFunc(job.assets[i].asset.Checks, func(spec graph.CheckSpec) bool { return spec.Name == c.Name && spec.Blocking })
 				made.checks = append(made.checks, c)
 			}
 		}
@@ -614,7 +615,7 @@ func (s *stepRun) commit(ctx context.Context, i int, out output, changed map[gra
 	record.At = time.Now()
 	record.Took = record.At.Sub(s.began)
 	for _, c := range made.checks {
-		record.Checks = append(record.Checks, checkResult(c, asset, record.At))
+		record.Checks = append(record.Checks, checkResult(c, record.At))
 	}
 	if out.Format == wire.Skipped {
 		return s.keep(ctx, i, record)
@@ -684,11 +685,7 @@ func outcomeOf(outcome iomanager.Outcome) run.State {
 	return run.Succeeded
 }
 
-// checkResult is a check's outcome as records keep it. It blocks when it says so, or its declaration does.
-func checkResult(c wire.Check, asset graph.Asset, at time.Time) graph.CheckResult {
-	r := graph.CheckResult{Name: c.Name, Passed: c.Passed, Severity: severity(c), Blocking: c.Blocking, At: at, Text: c.Description, Metadata: asTexts(nil, c.Metadata)}
-	for _, spec := range asset.Checks {
-		r.Blocking = r.Blocking || spec.Name == c.Name && spec.Blocking
-	}
-	return r
+// checkResult is a check's outcome as records keep it.
+func checkResult(c wire.Check, at time.Time) graph.CheckResult {
+	return graph.CheckResult{Name: c.Name, Passed: c.Passed, Severity: severity(c), Blocking: c.Blocking, At: at, Text: c.Description, Metadata: asTexts(nil, c.Metadata)}
 }
