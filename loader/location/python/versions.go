@@ -115,7 +115,22 @@ func (l *Location) CodeVersions(ctx context.Context, assets []wire.Asset) (map[s
 	entry.Code.Version = versionOf(entry.Code.Version, reads)
 	entry.Code.Parts = append(slices.Clip(entry.Code.Parts), reads...)
 	out[""] = entry
+	for key, v := range out {
+		v.Code.Parts = slices.Clone(v.Code.Parts)
+		for i := range v.Code.Parts {
+			v.Code.Parts[i].File = l.placed(v.Code.Parts[i].File)
+		}
+		out[key] = v
+	}
 	return out, nil
+}
+
+// placed returns the path as definitions name it: relative to the workspace's folder where it lies below it.
+func (l *Location) placed(file string) string {
+	if rel, err := filepath.Rel(l.config.WorkspaceDir, file); file != "" && err == nil && filepath.IsLocal(rel) {
+		return filepath.ToSlash(rel)
+	}
+	return file
 }
 
 // complete adds what is no Python code to the version of an asset: files that were read for its definition, declared files and variables. A

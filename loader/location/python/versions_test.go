@@ -1,0 +1,52 @@
+package python
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/assetdev/assetdev/internal/wire"
+)
+
+// The places of what an asset is made of are as graph.Source says: relative to the folder of the workspace where they lie below it.
+func TestPartsArePlacedInTheWorkspace(t *testing.T) {
+	dir, elsewhere := t.TempDir(), t.TempDir()
+	pretend(t, filepath.Join(dir, ".venv"), "1.13.0")
+	write(t, dir, map[string]string{
+		"repo/src/shop.py": "import outer\n\nPRICE = 3\n\n\ndef orders():\n    return PRICE * outer.RATE\n",
+		"rates.csv":        "1\n",
+	})
+	write(t, elsewhere, map[string]string{"outer.py": "RATE = 2\n"})
+	servers := NewServers(ServerOptions{CacheDir: t.TempDir(), Mode: Cold})
+	defer func() {
+		if err := servers.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	l, err := Open(Config{
+		Name: "shop", Kind: "python_module", Target: "shop", Dir: filepath.Join(dir, "repo", "src"), WorkspaceDir: dir, CacheDir: cache, Servers: servers,
+	}, grant(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	orders := wire.Asset{Key: "orders", Symbol: "shop:orders", File: filepath.Join(dir, "repo", "src", "shop.py"), Line: 6, Files: []string{"../../rates.csv"}}
+	for range 2 { // the second time it is kept
+		versions, err := l.CodeVersions(t.Context(), []wire.Asset{orders})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := map[string]bool{}
+		for _, p := range versions["orders"].Code.Parts {
+			if p.File != "" {
+				found[p.File] = true
+			}
+		}
+		if len(found) != 2 || !found["repo/src/shop.py"] || !found["rates.csv"] {
+			t.Errorf("the parts lie in %v, want repo/src/shop.py and rates.csv", found)
+		}
+	}
+}
