@@ -126,7 +126,7 @@ func (e *Engine) take(name string, r loader.Refreshed) []graph.Key {
 	e.rebuild()
 	change := graph.Diff(before, e.graph)
 	var unknown []graph.Key
-	for _, key := range e.graph.Keys() {
+	for _, key := range e.graph.StoredKeys() {
 		if _, ok := e.stored[key]; !ok {
 			unknown = append(unknown, key)
 		}
@@ -143,6 +143,9 @@ func (e *Engine) take(name string, r loader.Refreshed) []graph.Key {
 func (e *Engine) sameDefinitions(name string, s loader.State) bool {
 	for _, a := range s.Assets {
 		old, ok := e.graph.Asset(a.Key)
+		if ok && a.External && old.Location != name {
+			continue // another location makes what this one declares
+		}
 		if !ok || old.Location != name || old.Stale != a.Stale || old.Code.Version != a.Code.Version {
 			return false
 		}
@@ -153,9 +156,14 @@ func (e *Engine) sameDefinitions(name string, s loader.State) bool {
 func (e *Engine) takeLocation(name string) {
 	s := e.loader.State(name)
 	l := Location{
-		Name: name, Kind: s.Kind, Dir: s.Dir, Note: s.Note, Assets: len(s.Assets), LoadMS: s.Took.Milliseconds(),
+		Name: name, Kind: s.Kind, Dir: s.Dir, Note: s.Note, LoadMS: s.Took.Milliseconds(),
 		Executable: s.Environment.Executable, Version: s.Environment.Version, Dagster: s.Environment.Dagster, LastGood: s.LastGood, State: "loading",
 		Jobs: s.Jobs, Notices: s.About.Notices, Schedules: s.About.Schedules, Sensors: s.About.Sensors, Resources: s.About.Resources, Framework: s.About.Framework,
+	}
+	for _, a := range s.Assets {
+		if !a.External {
+			l.Assets++
+		}
 	}
 	switch {
 	case s.Err != nil:
