@@ -203,6 +203,12 @@ func lookActions() []*Action {
 		{ID: "first-column", Keys: []string{"0", "^"}, Title: "to the first column", Where: "preview", Run: func(m *Model) tea.Cmd { m.rows.grid.Move(0, -1<<30); return nil }},
 		{ID: "last-column", Keys: []string{"$"}, Title: "to the last column", Where: "preview", Run: func(m *Model) tea.Cmd { m.rows.grid.Move(0, 1<<30); return nil }},
 		{ID: "goto-row", Keys: []string{"ctrl+g"}, Title: "go to a row by its number", Where: "preview", Short: "go to row", Rank: 34, Run: (*Model).gotoRow},
+		{ID: "wrap", Keys: []string{"W"}, Title: "wrap long lines, or let them leave the screen", Where: "logs", Short: "wrap", Rank: 36, Run: func(m *Model) tea.Cmd {
+			m.logs.view.SetWrap(!m.logs.view.Wrapping())
+			return nil
+		}},
+		{ID: "merge-logs", Keys: []string{"A"}, Title: "the logs of all steps of the run together, or of this one", Where: "logs", Short: "all steps", Rank: 35, Enabled: mergeable, Run: (*Model).toggleMerged},
+		{ID: "last-error", Keys: []string{"E"}, Title: "to the last line that tells of an error, then to those before it", Where: "logs", Short: "error", Rank: 34, Run: func(m *Model) tea.Cmd { return m.nextError(-1) }},
 		{ID: "follow", Keys: []string{"F"}, Title: "follow the end of the log, or stand still", Where: "logs", Short: "follow", Rank: 33, Run: func(m *Model) tea.Cmd {
 			m.logs.view.SetFollow(!m.logs.view.Following())
 			return nil
@@ -228,8 +234,8 @@ func moveActions() []*Action {
 		{ID: "page-up", Keys: []string{"pgup", "ctrl+b"}, Title: "a page up", Run: pages(-1, 1)},
 		{ID: "top", Keys: []string{"g", "home"}, Title: "to the beginning", Run: func(m *Model) tea.Cmd { return m.jump(false) }},
 		{ID: "bottom", Keys: []string{"G", "end"}, Title: "to the end; in a log: follow it", Run: func(m *Model) tea.Cmd { return m.jump(true) }},
-		{ID: "next-match", Keys: []string{"n"}, Title: "next match, or asset that needs attention", Run: func(m *Model) tea.Cmd { return m.next(1) }},
-		{ID: "previous-match", Keys: []string{"N"}, Title: "previous match, or asset that needs attention", Run: func(m *Model) tea.Cmd { return m.next(-1) }},
+		{ID: "next-match", Keys: []string{"n"}, Title: "next match, error of a log, or asset that needs attention", Run: func(m *Model) tea.Cmd { return m.next(1) }},
+		{ID: "previous-match", Keys: []string{"N"}, Title: "previous match, error of a log, or asset that needs attention", Run: func(m *Model) tea.Cmd { return m.next(-1) }},
 		{
 			ID: "return", Keys: []string{"ctrl+o"}, Title: "back to the asset before the last jump", Run: (*Model).comeBack,
 			Enabled: func(m *Model) string {

@@ -274,9 +274,12 @@ func (m *Model) jump(end bool) tea.Cmd {
 
 // next goes to the next match of a search, else to the next asset that needs attention.
 func (m *Model) next(direction int) tea.Cmd {
-	if m.where() == "logs" && m.logs.view.Searching() != "" {
+	switch {
+	case m.where() == "logs" && m.logs.view.Searching() != "":
 		m.logs.view.Next(direction)
 		return nil
+	case m.where() == "logs":
+		return m.nextError(direction)
 	}
 	n := len(m.list.at)
 	for i := 1; i <= n; i++ {

@@ -28,6 +28,7 @@ type fake struct {
 	err     error
 	lines   int64 // of every log
 	closed  bool
+	log     func(key graph.Key, i int64) string
 }
 
 var errNothing = errors.New("nothing happened")
@@ -149,9 +150,13 @@ func (f *fake) Versions(_ context.Context, key graph.Key) ([]graph.Record, error
 	return []graph.Record{*a.Stored.Record, older}, nil
 }
 
-func (f *fake) Log(_ string, _ graph.Key, since int64, most int) (lines []engine.LogLine, last, dropped int64, err error) {
+func (f *fake) Log(_ string, key graph.Key, since int64, most int) (lines []engine.LogLine, last, dropped int64, err error) {
 	for i := since + 1; i <= f.lines && len(lines) < most; i++ {
-		lines = append(lines, engine.LogLine{Seq: i, At: epoch, Stream: "stdout", Text: fmt.Sprintf("line %d: scanning \x1b[31mrow group\x1b[0m", i)})
+		text := fmt.Sprintf("line %d: scanning \x1b[31mrow group\x1b[0m", i)
+		if f.log != nil {
+			text = f.log(key, i)
+		}
+		lines = append(lines, engine.LogLine{Seq: i, At: epoch, Stream: "stdout", Text: text})
 	}
 	return lines, f.lines, 0, nil
 }

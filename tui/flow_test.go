@@ -351,6 +351,56 @@ func TestLogs(t *testing.T) {
 	}
 }
 
+// TestLogForms: colours of programs are kept where there are colours; lines can be wrapped, errors found, and all steps shown together.
+func TestLogForms(t *testing.T) {
+	f := &fake{snap: running(shop()), lines: 100}
+	f.log = func(key graph.Key, i int64) string {
+		if i == 40 {
+			return "ValueError: \x1b]0;title\a\x1b[2Jbad \x1b[35mcolumn\x1b[0m " + strings.Repeat("long ", 40) + "the end of it"
+		}
+		return fmt.Sprintf("%s says %d", key, i)
+	}
+	d, m := driven(t, f, 80, 24, nil)
+	m.visit(at("stg_orders"))
+	d.Press("L", "+")
+	d.Advance(time.Second)
+	has(t, d, "stg_orders says 100")
+	d.Press("E")
+	has(t, d, "ValueError: bad column long")
+	if frame := d.Frame(); !strings.Contains(frame, "\x1b[35mcolumn") || strings.Contains(frame, "\x1b]0") || strings.Contains(frame, "\x1b[2J") {
+		t.Errorf("got %q", frame)
+	}
+	d.Press("W")
+	has(t, d, "the end of it", "wrapped")
+	d.Press("A")
+	d.Advance(time.Second)
+	has(t, d, "lines   all steps", "stg_orders says 100")
+	d.Press("G")
+	text := ""
+	for range 20 {
+		text += d.Picture()
+		d.Press("pgup")
+	}
+	for _, want := range []string{"raw_orders says 1\n", "stg_customers says 99", "12:04:00 stg_orders"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the merged log does not show %q:\n%s", want, d.Picture())
+		}
+	}
+	if strings.Contains(text, "fct_orders says") {
+		t.Error("a step that has not begun has a log")
+	}
+	d.Press("A")
+	d.Advance(time.Second)
+	if strings.Contains(d.Picture(), "lines   all steps") {
+		t.Error("the logs are still merged")
+	}
+	_, m = driven(t, f, 80, 24, func(o *Options) { o.NoColor = true })
+	m.visit(at("stg_orders"))
+	if m.th.log.Color {
+		t.Error("colours of programs without colour")
+	}
+}
+
 // Nothing ticks while nothing runs, and an idle screen draws no frame.
 func TestIdle(t *testing.T) {
 	f := &fake{snap: shop(), lines: 10}

@@ -68,6 +68,13 @@ func TestGolden(t *testing.T) {
 			next.Workspace.Selections = []engine.NamedSelection{{Name: "money", Selection: "+mart_revenue"}, {Name: "raw", Selection: "key:raw_*"}}
 			return &next
 		}, again: "esc /"},
+		{name: "logs-100x24", w: 100, h: 24, keys: "L"},
+		{name: "logs-wrapped-60x18", w: 60, h: 18, keys: "L W"},
+		{name: "logs-merged-100x30", w: 100, h: 30, keys: "L", then: running, again: "A +"},
+		{name: "code-80x24", w: 80, h: 24, keys: "c"},
+		{name: "why-40x12", w: 40, h: 12, keys: "w"},
+		{name: "zoomed-run-80x24", w: 80, h: 24, then: running, again: "3 +"},
+		{name: "wide-250x70", w: 250, h: 70, keys: "p", then: running},
 		{name: "loading-80x24", w: 80, h: 24, then: func(s *engine.Snapshot) *engine.Snapshot {
 			next := partly(s, 2, true)
 			next.Locations = []engine.Location{

@@ -105,7 +105,7 @@ func newTheme(dark, color, ascii bool) *Theme {
 		Return: th.G.Return, Up: th.G.Up, Down: th.G.Down,
 	}
 	th.log = logview.Look{
-		Dim: string(th.Dim), Warning: string(th.Warn), Error: string(th.Bad), Match: "\x1b[7m", Reset: reset, Ellipsis: th.G.Ellipsis, Down: th.G.Down,
+		Dim: string(th.Dim), Warning: string(th.Warn), Error: string(th.Bad), Match: "\x1b[7m", Reset: reset, Ellipsis: th.G.Ellipsis, Down: th.G.Down, Color: color,
 	}
 	return th
 }
