@@ -45,7 +45,7 @@ func FindWorkspace(named string) (string, error) {
 		return workspace.Find("")
 	}
 	if info, err := os.Stat(named); err == nil && info.IsDir() {
-		named = filepath.Join(named, workspace.FileName)
+		return workspace.In(named)
 	}
 	return filepath.Abs(named)
 }

@@ -236,12 +236,17 @@ func (w *Workspace) fill(p *parser, l *Location, entry mapping, kind string) {
 // locationName returns the name that an entry gives its location. It stands before "::" in the keys of assets, hence its limits.
 func (m mapping) locationName() Text {
 	name := m.source("location_name")
-	bad := strings.ContainsFunc(name.Value, func(r rune) bool { return r < ' ' || r == 0x7f || r == '/' || r == '\\' })
-	if bad || strings.Contains(name.Value, "::") || len(name.Value) > 100 {
+	if !validName(name.Value) {
 		m.p.fail(name.Pos, "at most 100 bytes, without /, \\, :: and control characters", "location_name %s cannot stand in an asset key", quote(name.Value))
 		return Text{}
 	}
 	return name
+}
+
+// validName reports whether a location's name may stand in an asset key.
+func validName(name string) bool {
+	bad := strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f || r == '/' || r == '\\' })
+	return !bad && !strings.Contains(name, "::") && len(name) <= 100
 }
 
 // grpcName checks what Dagster checks of a grpc_server, and returns its default name.

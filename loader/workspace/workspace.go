@@ -1,19 +1,20 @@
-// Package workspace reads workspace.yaml and assetdev.yaml: bytes become a [Workspace] whose parts know their place.
+// Package workspace reads workspace.yaml and assetdev.yaml, and where there is no workspace.yaml the dg.toml and pyproject.toml of Dagster's own
+// tools: bytes become a [Workspace] whose parts know their place.
 //
 // The nouns: a [Workspace] is one folder with a workspace.yaml; a [Location] is one entry of its load_from; [Settings] are what
 // the team says in assetdev.yaml, [Personal] what one user says in the configuration folder.
 //
 // Invariants:
 //
-//	(a) Nothing of the workspace is executed, and no file is read but workspace.yaml, assetdev.yaml, .env and the personal
-//	    configuration, so that everything here may be called before the user trusts the workspace.
+//	(a) Nothing of the workspace is executed, and no file is read but workspace.yaml, dg.toml, pyproject.toml, assetdev.yaml, .env and
+//	    the personal configuration, so that everything here may be called before the user trusts the workspace.
 //	(b) A parser answers what it understood and all problems, each a [*diag.Error] with file, line, column, what was expected
 //	    and the nearest valid key.
 //	(c) A code location that this version cannot load is a Location whose Broken says why, never an error: the others work.
 //	(d) [Workspace.Commands] hashes the very bytes that were parsed.
 //
 // Deliberately absent: writing, watching, environment of steps, asset keys and selections (both are text here; graph parses them).
-// This is the only package that knows YAML.
+// This is the only package that knows YAML and TOML.
 package workspace
 
 import (
@@ -53,7 +54,7 @@ type Options struct {
 
 // A Workspace is what workspace.yaml and assetdev.yaml say.
 type Workspace struct {
-	File         string // workspace.yaml, absolute
+	File         string // workspace.yaml, else dg.toml or pyproject.toml; absolute
 	Dir          string // its folder, absolute, symbolic links unresolved
 	SettingsFile string // assetdev.yaml beside it, absolute, whether or not it exists
 	Locations    []Location
@@ -139,8 +140,9 @@ func (w *Workspace) Location(name string) (Location, bool) {
 	return w.Locations[i], true
 }
 
-// Find returns the absolute path of the workspace.yaml in the folder start or the nearest folder above it. An empty start is
-// the current folder. The error is a [*diag.Error]; it wraps [fs.ErrNotExist] when there is none.
+// Find returns the absolute path of the workspace.yaml in the folder start or the nearest folder above it. Where there is none it is the dg.toml or
+// pyproject.toml of the Dagster project in the nearest of these folders, or that of the dg workspace which names that project. An empty start
+// is the current folder. The error is a [*diag.Error]; it wraps [fs.ErrNotExist] when there is none.
 func Find(start string) (string, error) {
 	dir, err := filepath.Abs(start)
 	if err != nil {
@@ -158,6 +160,9 @@ func Find(start string) (string, error) {
 		if at == filepath.Dir(at) {
 			break
 		}
+	}
+	if file, ok := findProject(dir); ok {
+		return file, nil
 	}
 	e := diag.New("workspace", "there is no %s in %q or a folder above it", FileName, dir)
 	e.Err = fs.ErrNotExist
@@ -184,16 +189,20 @@ func Load(file string, opts Options) (*Workspace, error) {
 	w.SettingsFile = filepath.Join(w.Dir, SettingsName)
 
 	main := &parser{shown: shown(w.File, opts.Cwd), opts: opts}
-	content, err := readSmall(w.File)
-	if err != nil {
-		main.fail(diag.Pos{File: main.shown}, "", "cannot be read: %w", err)
-		return w, main.err()
+	if isProjectFile(w.File) {
+		w.readProjects(main)
+	} else {
+		content, err := readSmall(w.File)
+		if err != nil {
+			main.fail(diag.Pos{File: main.shown}, "", "cannot be read: %w", err)
+			return w, main.err()
+		}
+		w.addCommand(w.File, content)
+		w.readWorkspace(main, content)
 	}
-	w.addCommand(w.File, content)
-	w.readWorkspace(main, content)
 
 	settings := &parser{shown: shown(w.SettingsFile, opts.Cwd), opts: opts}
-	content, err = readSmall(w.SettingsFile)
+	content, err := readSmall(w.SettingsFile)
 	switch {
 	case err == nil:
 		w.addCommand(w.SettingsFile, content)
