@@ -124,7 +124,7 @@ class Description:
             a["automation"] = "auto-materialize policy"
         found = self.checks.get(spec.key)
         if found:
-            a["checks"] = [{"name": c.name, "blocking": bool(c.blocking), "description": c.description or ""} for c in found]
+            a["checks"] = [{"name": c.name, "blocking": bool(c.blocking), "description": c.description or ""} for c in sorted(found, key=lambda c: c.name)]
         file, line, symbol = self.source(shared, definition, spec)
         if file:
             a["file"], a["line"] = file, line

@@ -152,7 +152,7 @@ def some(context: dg.AssetExecutionContext):
 
 @dg.multi_asset(specs=[dg.AssetSpec("maybe", skippable=True), dg.AssetSpec("always")])
 def optional():
-    yield dg.MaterializeResult("always", metadata={"x": 1})
+    yield dg.MaterializeResult(asset_key="always", metadata={"x": 1})
 
 
 @dg.op
