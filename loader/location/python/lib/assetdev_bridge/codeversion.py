@@ -872,6 +872,10 @@ def summarise(content):
     too large or nested too deeply gives a summary whose "opaque" says so: it counts as a whole."""
     if len(content) > MAX_BYTES:
         return _opaque(content, "a file of more than %d MiB" % (MAX_BYTES >> 20))
+    null = content.find(b"\0")
+    if null >= 0:
+        place = {"line": content.count(b"\n", 0, null) + 1, "column": null - content.rfind(b"\n", 0, null)}
+        return {"format": _FORMAT, "error": dict(place, message="source code cannot contain null bytes")}
     limit, collects = sys.getrecursionlimit(), gc.isenabled()
     try:
         gc.disable()  # a syntax tree has no cycles
@@ -884,9 +888,8 @@ def summarise(content):
         return reader.module(tree)
     except SyntaxError as e:
         return {"format": _FORMAT, "error": {"line": e.lineno or 1, "column": max(e.offset or 1, 1), "message": str(e.msg)}}
-    except (ValueError, UnicodeError) as e:  # null bytes
-        line = content[: max(content.find(b"\0"), 0)].count(b"\n") + 1
-        return {"format": _FORMAT, "error": {"line": line, "column": 1, "message": str(e)}}
+    except (ValueError, UnicodeError) as e:
+        return {"format": _FORMAT, "error": {"line": 1, "column": 1, "message": str(e)}}
     except (RecursionError, MemoryError):
         return _opaque(content, "code nested too deeply")
     finally:
@@ -1799,27 +1802,33 @@ class Index:
         previous = self.previous if (names, wholes) == (self.entry_names, self.wholes) else None
         self.entry_names, self.wholes = names, wholes
         g = _Graph()
+        g.extra = previous.extra if previous is not None else ()  # modules that are reached although nothing imports them
         while True:
             g.gen = self.gen
-            g.names = self.closure(names)
+            g.names = self.closure(names + g.extra)
             if g.gen == self.gen:
                 break
         if previous is not None and previous.gen == g.gen and previous.names == g.names and self.rehash(previous):
             self.graph, self.memo = previous, {}
             return previous
+        g.extra = ()
+        while True:
+            g.names = self.closure(names + g.extra)
+            loaded, missing = set(g.names), set()
+            self.traits(g.names)
+            for name in g.names:
+                for l in self.links(self.modules[name]):
+                    for t in l.targets:
+                        if t[0] != "!" and t[1:] not in loaded:
+                            owner = self.owner(t)
+                            if owner is not None and owner not in loaded:
+                                missing.add(owner)
+            if not missing:
+                break
+            g.extra = tuple(sorted(missing.union(g.extra)))
+            self.gen += 1
+            g.gen = self.gen
         g.shapes = {}
-        self.kinds, self.flags = {}, {}
-        for name in g.names:
-            module = self.modules[name]
-            if module.summary is None or "error" in module.summary:
-                continue
-            nodes = module.summary["nodes"]
-            for symbol, node in zip(module.symbols, nodes):
-                self.kinds[symbol] = node["k"]
-                if node.get("q"):
-                    self.flags[symbol] = "q"
-                elif "v" in node:
-                    self.flags[symbol] = "v" + node["v"]
         g.links, g.resources, resources = {}, {}, []
         for name in g.names:
             module = self.modules[name]
@@ -1850,7 +1859,6 @@ class Index:
         g.keys = list(g.links)
         g.edges = [set() for _ in g.keys]
         ids = g.ids = {symbol: i for i, symbol in enumerate(g.keys)}
-        loaded = set(g.names)
         for symbol, l in g.links.items():
             edges = g.edges[ids[symbol]]
             for t in l.edges:
@@ -1938,6 +1946,26 @@ class Index:
         self.graph = self.previous = g
         self.memo = {}
         return g
+
+    def owner(self, target):
+        """The module of a symbol, or of what stands for a module."""
+        if target[0] in "#*~@":
+            return target[1:] if self.module(target[1:]) is not None else None
+        name = target.rpartition(".")[0]
+        return name if self.modules.get(name) is not None else None
+
+    def traits(self, names):
+        """Gathers what links have to know of the nodes that they follow names to."""
+        self.flags = {}
+        for name in names:
+            module = self.modules[name]
+            if module.summary is None or "error" in module.summary:
+                continue
+            for symbol, node in zip(module.symbols, module.summary["nodes"]):
+                if node.get("q"):
+                    self.flags[symbol] = "q"
+                elif "v" in node:
+                    self.flags[symbol] = "v" + node["v"]
 
     def shape(self, module):
         """All that a module says to the graph, but not the hashes of its nodes."""
@@ -2109,7 +2137,8 @@ class Index:
             found = self.finder.name_of(file)
             if found is None and os.path.isfile(file) and self.finder.ours(file):
                 found = name if name and self.finder.find(name) is None else os.path.basename(file).rpartition(".py")[0] or os.path.basename(file)
-                if self.finder.find(found) is not None:
+                spec = self.finder.find(found)
+                if spec is not None and not (spec.file and _same(spec.file, file)):
                     found = found + "(" + os.path.basename(os.path.dirname(file)) + ")"
                 if found not in self.alias:
                     self.alias[found] = _Spec(file, [], True)
@@ -2491,11 +2520,12 @@ class Service:
     """Answers requests that JSON can carry. handle() takes and gives dictionaries; the caller may be a line protocol or the fork
     server. Requests, each with "op" and, echoed, "id":
 
-      open      index (a name, "" when absent), roots or workspace_roots (then first_party_roots finds them), sys_path, cache_dir, env → {roots}
+      open      index (a name, "" when absent), roots or workspace_roots (then first_party_roots finds them), sys_path (this process's
+                when absent), paths (put before sys_path, as the working directory), cache_dir, env → {roots}
       update    index, files (a list, null or absent for "look at everything") → {}
       versions  index, assets, entry, known, texts, and optionally update (as files of update) → {versions, errors}
       files     files, base → {parts}
-      roots     sys_path, workspace_roots → {roots}
+      roots     sys_path, paths, workspace_roots → {roots}
       close     index → {}
 
     A failed request is answered by {"error": text}.
@@ -2521,8 +2551,15 @@ class Service:
             raise ValueError("index %r is not open" % (name,))
         return self.indexes[name]
 
+    def import_path(self, request):
+        sys_path = request.get("sys_path")
+        if sys_path is None:
+            here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+            sys_path = [p for p in sys.path if os.path.abspath(p or ".") != here]
+        return (request.get("paths") or []) + sys_path
+
     def do_open(self, request):
-        sys_path = request.get("sys_path") or sys.path
+        sys_path = self.import_path(request)
         roots = request.get("roots")
         if roots is None:
             roots = first_party_roots(sys_path, request.get("workspace_roots") or [])
@@ -2544,7 +2581,7 @@ class Service:
         return {"parts": hash_files(request.get("files") or [], request.get("base", ""))}
 
     def do_roots(self, request):
-        return {"roots": first_party_roots(request.get("sys_path") or sys.path, request.get("workspace_roots") or [])}
+        return {"roots": first_party_roots(self.import_path(request), request.get("workspace_roots") or [])}
 
     def do_close(self, request):
         self.indexes.pop(request.get("index", ""), None)
