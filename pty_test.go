@@ -350,3 +350,37 @@ func TestScreenGivesTheEditorTheTerminal(t *testing.T) {
 		t.Errorf("the editor read %q, %v, want the empty line that was typed", got, err)
 	}
 }
+
+// TestPdbGivesEachStepTheTerminal: what a step asks on its standard output is on the screen, what is typed is its input, an interrupt
+// is for it alone, and assetdev goes on afterwards.
+func TestPdbGivesEachStepTheTerminal(t *testing.T) {
+	b := newBench(t, false)
+	for _, name := range []string{"north", "south"} {
+		if err := os.RemoveAll(filepath.Join(b.dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.CopyFS(filepath.Join(b.dir, "north"), os.DirFS("engine/testdata/fake")); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"workspace.yaml":       "load_from:\n  - go_package: {package_name: ./assets, location_name: north, working_directory: ./north}\n",
+		"north/go.mod":         "module fake\n\ngo 1.26\n",
+		"north/describe.jsonl": `{"type": "asset", "asset": {"key": "a", "code_version": "1"}}` + "\n" + `{"type": "asset", "asset": {"key": "b", "deps": ["a"], "code_version": "1"}}` + "\n",
+		"north/make.json":      `{"a": {"format": "none", "ask": "what is it? "}, "b": {"format": "none", "ask": "and now? "}}`,
+	} {
+		if err := os.WriteFile(filepath.Join(b.dir, name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.command("trust")
+	s := b.start("assetdev", 100, 30, "materialize", "b", "--pdb")
+	s.shows(`what is it\?`)
+	s.keys("first\r")
+	s.shows(`and now\?`)
+	s.keys("\x03") // ends the step, not assetdev
+	s.ends(1, `a .* succeeded`, `b .* failed`, `run .* failed`)
+	if got := b.command("preview", "a"); !strings.Contains(got, "first") {
+		t.Errorf("a read something else: %s", got)
+	}
+}

@@ -268,7 +268,7 @@ func start(c Command, given ends) (p *Process, err error) {
 			args[0] = os.Args[0]
 		}
 		begin = func(env []string, files []*os.File) (int, func() Exit, error) {
-			return execute(path, args, c.Dir, env, files)
+			return execute(path, args, c.Dir, env, files, &syscall.SysProcAttr{Setpgid: true})
 		}
 	}
 	if err := guards.start(func() (int, error) {
@@ -285,8 +285,8 @@ func start(c Command, given ends) (p *Process, err error) {
 }
 
 // execute starts a program in a process group of its own.
-func execute(path string, args []string, dir string, env []string, files []*os.File) (int, func() Exit, error) {
-	attr := &os.ProcAttr{Dir: dir, Env: env, Files: files, Sys: &syscall.SysProcAttr{Setpgid: true}}
+func execute(path string, args []string, dir string, env []string, files []*os.File, sys *syscall.SysProcAttr) (int, func() Exit, error) {
+	attr := &os.ProcAttr{Dir: dir, Env: env, Files: files, Sys: sys}
 	proc, err := os.StartProcess(path, args, attr)
 	for try := 0; err != nil && errors.Is(err, syscall.ETXTBSY) && try < 5; try++ {
 		// Another thread of ours forked while the program was being written (golang/go#22315).

@@ -99,6 +99,14 @@ func (c Call) Do(ctx context.Context, q wire.Request) (Answer, error) {
 	if start == nil {
 		start = child.Start
 	}
+	if q.Debug {
+		terminal, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+		if err != nil {
+			return Answer{}, &Error{Message: "there is no terminal for the debugger: " + err.Error(), Cause: err}
+		}
+		defer terminal.Close()
+		start = func(c child.Command) (*child.Process, error) { return child.StartForeground(c, terminal) }
+	}
 	p, err := start(command)
 	if err != nil {
 		return Answer{}, &Error{Message: err.Error(), Cause: err}
