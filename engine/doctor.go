@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/assetdev/assetdev/engine/event"
@@ -188,6 +191,111 @@ func (e *Engine) Verify(ctx context.Context) ([]Finding, error) {
 	return out, nil
 }
 
+// examine returns what there is to say of one location: whether it loads, what runs it, where it looks for its code.
+func (l Location) examine() []Finding {
+	check := "location " + l.Name
+	var out []Finding
+	if l.State == "broken" {
+		remedy := l.Hint
+		if remedy == "" {
+			remedy = "repair the code; its last good graph stays until then"
+		}
+		out = append(out, Finding{Check: check, State: "error", Text: l.Error.Message, File: l.Error.File, Line: l.Error.Line, Remedy: remedy})
+	} else {
+		out = append(out, Finding{Check: check, State: "ok", Text: fmt.Sprintf("%s, %s", l.State, plural(l.Assets, "asset"))})
+	}
+	if l.Executable != "" {
+		text := l.Executable
+		if l.Version != "" {
+			text += ", " + l.Version
+		}
+		if l.Dagster != "" {
+			text += ", Dagster " + l.Dagster
+		}
+		out = append(out, Finding{Check: "environment " + l.Name, State: "ok", Text: text})
+	}
+	if strings.Contains(l.Note, "Dagster would") {
+		out = append(out, Finding{Check: "path " + l.Name, State: "warning", Text: l.Dir + ": " + l.Note, Remedy: "write an absolute working_directory, or start both tools in the same folder"})
+	}
+	for _, n := range l.Notices {
+		out = append(out, Finding{Check: check, State: "warning", Text: n})
+	}
+	return out
+}
+
+// baseDir finds the folder in what a location says of a resource, as `io_manager: FilesystemIOManager(base_dir="~/data")`.
+var baseDir = regexp.MustCompile(`^([^:]+): .*\bbase_dir=["']?([^"',)]+)`)
+
+// differingFolders warns about I/O managers whose folders are not what they look like: one that begins with "~" or is relative means
+// another folder for each process that uses it, and files of one location that another looks for elsewhere are not found.
+func differingFolders(s *Snapshot) []Finding {
+	var out []Finding
+	users := map[string][]string{} // by folder
+	for _, l := range s.Locations {
+		for _, r := range l.Resources {
+			found := baseDir.FindStringSubmatch(r)
+			if found == nil {
+				continue
+			}
+			name, dir := found[1], found[2]
+			add := func(text, remedy string) {
+				out = append(out, Finding{Check: "base_dir " + l.Name, State: "warning", Text: fmt.Sprintf("resource %s: base_dir %q %s", name, dir, text), Remedy: remedy})
+			}
+			switch {
+			case strings.HasPrefix(dir, "~"):
+				add(`is taken as it is written: Dagster makes a folder named "~" in the folder it was started in`, "expand it: os.path.expanduser, or an absolute path")
+				dir = filepath.Join(s.Workspace.Dir, dir)
+			case !filepath.IsAbs(dir):
+				add("is relative to the folder in which a process was started", "write an absolute path")
+				dir = filepath.Join(s.Workspace.Dir, dir)
+			}
+			if dir = filepath.Clean(dir); !slices.Contains(users[dir], l.Name) {
+				users[dir] = append(users[dir], l.Name)
+			}
+		}
+	}
+	if len(users) < 2 {
+		return out
+	}
+	var parts []string
+	for _, dir := range slices.Sorted(maps.Keys(users)) {
+		parts = append(parts, strings.Join(users[dir], ", ")+" in "+dir)
+	}
+	return append(out, Finding{
+		Check: "base_dir", State: "warning", Text: "code locations store their files in different folders: " + strings.Join(parts, "; "),
+		Remedy: "steps that assetdev runs find their inputs all the same; elsewhere give all of them one absolute folder",
+	})
+}
+
+// unreadable warns about data that is no table and is read by another location: a pickle or another value that only the code which wrote it
+// can read.
+func unreadable(s *Snapshot) []Finding {
+	var out []Finding
+	for i, key := range s.Graph.Keys() {
+		what := ""
+		switch stored := s.Assets[key].Stored; {
+		case stored.Record != nil && strings.HasSuffix(stored.Record.File, opaqueSuffix):
+			what = "a value that is no table"
+		case stored.Record == nil && stored.Data == graph.DataForeign && !strings.HasPrefix(stored.Text, "a Parquet file"):
+			what = stored.Text
+		}
+		if what == "" {
+			continue
+		}
+		own := s.Graph.At(i).Location
+		for _, reader := range s.Graph.ReadBy(i) {
+			if by := s.Graph.At(int(reader)); by.Location != own {
+				out = append(out, Finding{
+					Check: "data " + key.String(), State: "warning", Text: fmt.Sprintf("it is %s, and %s (%s) may expect Parquet", what, by.Key, by.Location),
+					Remedy: fmt.Sprintf("let it return a table, and run: assetdev materialize %s", key),
+				})
+				break
+			}
+		}
+	}
+	return out
+}
+
 // Doctor looks at what the workspace needs to work.
 func (e *Engine) Doctor() []Finding {
 	s := e.Snapshot()
@@ -204,10 +312,12 @@ func (e *Engine) Doctor() []Finding {
 	} else {
 		add("trust", "warning", "the workspace is not trusted, its code is not run", "assetdev trust")
 	}
-	if path, err := exec.LookPath("go"); err == nil {
-		add("go", "ok", path, "")
-	} else {
-		add("go", "error", "there is no go in PATH", "install Go, https://go.dev/dl")
+	if slices.ContainsFunc(s.Locations, func(l Location) bool { return l.Kind == string(workspace.GoPackage) }) || len(s.Locations) == 0 {
+		if path, err := exec.LookPath("go"); err == nil {
+			add("go", "ok", path, "")
+		} else {
+			add("go", "error", "there is no go in PATH", "install Go, https://go.dev/dl")
+		}
 	}
 	if git.Available() {
 		add("git", "ok", "git is there", "")
@@ -215,19 +325,17 @@ func (e *Engine) Doctor() []Finding {
 		add("git", "warning", "there is no git in PATH: records do not say which commit made the data", "install git")
 	}
 	for _, l := range s.Locations {
-		if l.State != "broken" {
-			add("location "+l.Name, "ok", fmt.Sprintf("%s, %s", l.State, plural(l.Assets, "asset")), "")
-			continue
-		}
-		out = append(out, Finding{Check: "location " + l.Name, State: "error", Text: l.Error.Message, File: l.Error.File, Line: l.Error.Line, Remedy: "repair the code; its last good graph stays until then"})
+		out = append(out, l.examine()...)
 	}
 	if err := writable(e.manager.BaseDir()); err != nil {
 		add("storage", "error", err.Error(), "make the folder writable, or name another one: io_manager: {filesystem: {base_dir: …}}")
 	} else {
 		add("storage", "ok", s.Workspace.Storage, "")
 	}
+	out = append(out, differingFolders(s)...)
+	out = append(out, unreadable(s)...)
 	for _, key := range s.Graph.Keys() {
-		if s.Graph.IsExternal(key) {
+		if a, _ := s.Graph.Asset(key); s.Graph.IsExternal(key) && !a.External {
 			text := fmt.Sprintf("%s is read and no code location defines it", key)
 			remedy := ""
 			if near, ok := s.Graph.Suggestion(key); ok {

@@ -169,6 +169,7 @@ func (e *Engine) takeLocation(name string) {
 	case s.Err != nil:
 		l.State = "broken"
 		l.Error = &event.Error{Message: s.Err.Message, Trace: s.Err.Trace, File: s.Err.File, Line: s.Err.Line}
+		l.Hint = s.Err.Hint
 	case s.Loaded:
 		l.State = "loaded"
 	}

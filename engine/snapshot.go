@@ -72,6 +72,7 @@ type Location struct {
 	LoadMS     int64 // 0 before it was loaded
 	Executable string
 	Version    string
+	Hint       string      // what to do about Error, "" when nothing is known; may be several lines
 	Dagster    string      // version of Dagster in its environment, "" when it has none
 	Framework  string      // name and version of what its definitions are written with, as "dagster 1.13.27"; "" is assetdev's own
 	Notices    []string    // what is worth knowing of it and not wrong

@@ -457,6 +457,41 @@ func TestPoolsBoundARun(t *testing.T) {
 	}
 }
 
+func TestDoctor(t *testing.T) {
+	s := newStage(t, map[string]string{"north": `
+		{"key": "a"}
+		{"key": "model"}
+		{"key": "declared", "external": true}
+		{"type": "definitions", "definitions": {"resources": ["io_manager: FilesystemIOManager(base_dir=\"~/data\")", "db: DuckDB"], "notices": ["found in src"]}}`, "south": `
+		{"key": "b", "deps": ["a", "model", "declared", "modell"]}
+		{"type": "definitions", "definitions": {"resources": ["lake: Lake(base_dir='lake', mode=1)"]}}`})
+	s.makes("north", `{"model": {"format": "opaque", "text": "m"}}`)
+	if err := os.MkdirAll(filepath.Join(s.dir, ".assetdev/assets"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s.write(".assetdev/assets/a", "\x80\x04K\x01.")
+	s.open(Options{})
+	s.run(Materialize{Selection: "model"})
+	var got []string
+	for _, f := range s.engine.Doctor() {
+		got = append(got, fmt.Sprintf("%s %s: %s", f.State, f.Check, f.Text))
+	}
+	all := strings.Join(got, "\n")
+	for _, want := range []string{
+		"ok location north: loaded, ", "ok environment north: ", "warning location north: found in src",
+		`warning base_dir north: resource io_manager: base_dir "~/data" is taken as it is written`, `warning base_dir south: resource lake: base_dir "lake" is relative`,
+		"warning base_dir: code locations store their files in different folders: ", "warning data a: it is a pickle", "warning data model: it is a value that is no table, and b (south)",
+		"warning dependencies: modell is read and no code location defines it",
+	} {
+		if !strings.Contains(all, want) {
+			t.Errorf("no finding %q in\n%s", want, all)
+		}
+	}
+	if strings.Contains(all, "declared is read") {
+		t.Errorf("what is declared counts as defined by nobody:\n%s", all)
+	}
+}
+
 func TestWhatALocationSaysOfItself(t *testing.T) {
 	s := newStage(t, map[string]string{"north": `
 		{"key": "a"}
