@@ -24,7 +24,8 @@ func TestLoadRunConfig(t *testing.T) {
 		{[]string{first}, "", `{"loggers":{},"ops":{"a":{"config":{"big":18446744073709551615,"limit":3,"none":null,"on":true,"since":"2026-11-24","tags":["x",1.5]}}}}`},
 		{[]string{second, empty}, `{"ops": {"b": 1}}`, `{"ops":{"a":{"config":{"limit":5,"tags":["y"]}},"b":1}}`},
 		{
-			[]string{first, second}, `{"ops": {"a": {"config": {"on": false}}}}`,
+			[]string{first, second},
+			`{"ops": {"a": {"config": {"on": false}}}}`,
 			`{"loggers":{},"ops":{"a":{"config":{"big":18446744073709551615,"limit":5,"none":null,"on":false,"since":"2026-11-24","tags":["y"]}},"b":{}}}`,
 		},
 	} {
