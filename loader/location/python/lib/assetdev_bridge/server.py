@@ -3,7 +3,8 @@
 Contract with who starts it (the Go package loader/location/python):
 
 * ``ASSETDEV_SERVER_FD`` is the number of one end of a unix *stream* socket. Both sides write JSON, one object a line.
-* The first line is asked for by the client: ``{"preload": ["dagster", …], "roots": ["/abs", …], "spare": false}``. roots may be absent; what lies below them is not preloaded.
+* The first line is asked for by the client: ``{"preload": ["dagster", …], "roots": ["/abs", …], "spare": false, "left_out": [{"name", "why"}]}``. All but preload may be absent. What lies
+  below the roots is not preloaded. left_out is what an earlier server of the same environment left out: it is not tried again, which saves a restart.
   The answer: ``{"ready": true, "python": "3.11.7", "dagster": "1.13.27" or null, "preloaded": [{"name", "ms"}], "left_out": [{"name", "why"}], "threads": 1}``.
 * A request: ``{"id": n, "env": {…}, "cwd": "/abs", "kind": "worker" or "codeversion"}``, and with its first byte, by SCM_RIGHTS, four file descriptors: protocol channel
   (for codeversion unused), stdin, stdout, stderr. env is the whole environment of the child; ASSETDEV_FD and ASSETDEV_TARGET are in it as for a worker, except that
@@ -512,6 +513,7 @@ def start():
         return 2
     # Threads of OpenBLAS spin 25 ms after a child has made them, at the processor's full cost; 2^20 cycles are as fast in use.
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "20")
+    os.environ.setdefault("_RJEM_MALLOC_CONF", "background_thread:false")  # of extensions written in Rust
     given = {os.path.abspath(p) for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p}
     main.clean_path(HERE, {"", os.getcwd()})
     BASE_PATH[:] = [p for p in sys.path if os.path.abspath(p) not in given and p != HERE]

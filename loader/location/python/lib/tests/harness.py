@@ -118,7 +118,7 @@ class Server:
         line = self.file.readline()
         return json.loads(line) if line else None
 
-    def ask(self, target, request, env=None, cwd=None, during=None, kind="worker"):
+    def ask(self, target, request, env=None, cwd=None, during=None, kind="worker", at_hello=None):
         ours, theirs = socket.socketpair()
         with ours, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, open(os.devnull, "rb") as null:
             self.n += 1
@@ -128,7 +128,7 @@ class Server:
             started = self.read()
             if "pid" not in started:
                 raise RuntimeError(started)
-            messages = talk(ours, request, started["pid"], during)
+            messages = talk(ours, request, started["pid"], during, at_hello)
             ended = self.read()
             assert ended["id"] == self.n, ended
             status = ended["exit"] if "exit" in ended else -ended["signal"]
@@ -140,14 +140,16 @@ class Server:
         return self.process.wait(60)
 
 
-def talk(channel, request, pid, during):
+def talk(channel, request, pid, during, at_hello=None):
     messages = []
-    with channel.makefile("rb") as lines:
+    with contextlib.suppress(ConnectionResetError), channel.makefile("rb") as lines:  # a process that was killed had not read all
         for line in lines:
             message = json.loads(line)
             messages.append(message)
             if message["type"] == "hello":
                 channel.sendall(json.dumps(request).encode() + b"\n")
+                if at_hello is not None:
+                    at_hello(message, pid)
             elif during is not None:
                 during(message, pid)
     return messages

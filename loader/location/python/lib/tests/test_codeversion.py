@@ -579,22 +579,17 @@ ENTRY = {"module": "shop"}
 
 
 class Edits(Case):
-    def check(self, edit):
+    def check(self, edit, w, x, before):
         name, file, old, new, changes, entry = edit
-        w = self.workspace(BASE)
-        x = w.index()
-        before = x.versions(ASSETS, ENTRY)
-        self.assertEqual(x.errors, [])
         if file is None:
             old(w)
             x.update(None)
         else:
             self.assertIn(old, BASE[file])
+            text = BASE[file].replace(old, new)
             if name == "reordered functions":
-                moved = BASE[file].replace(old, new) + "\n@asset\ndef orders():\n    return [1, 2]\n"
-                w.write({file: moved})
-            else:
-                w.write({file: BASE[file].replace(old, new)})
+                text += "\n@asset\ndef orders():\n    return [1, 2]\n"
+            w.write({file: text})
             x.update([w.path(file)])
         after = x.versions(ASSETS, ENTRY)
         fresh = w.index().versions(ASSETS, ENTRY)
@@ -611,14 +606,27 @@ class Edits(Case):
                 self.assertEqual(changed, key in want, "%s: %r changed: %s" % (name, key, difference(was, now)))
             elif entry is not None:
                 self.assertEqual(changed, entry, "%s: the entry point changed: %s" % (name, difference(was, now)))
+        if file is not None:  # and back
+            w.write({file: BASE[file]})
+            x.update([w.path(file)])
+            self.assertEqual(x.versions(ASSETS, ENTRY), before)
 
     def test_edits(self):
         names = [e[0] for e in EDITS]
         self.assertEqual(len(names), len(set(names)))
         self.assertGreaterEqual(len(names), 90)
+        w = self.workspace(BASE)
+        x = w.index()
+        before = x.versions(ASSETS, ENTRY)
+        self.assertEqual(x.errors, [])
         for edit in EDITS:
             with self.subTest(edit[0]):
-                self.check(edit)
+                if edit[1] is not None:
+                    self.check(edit, w, x, before)
+                else:
+                    other = self.workspace(BASE)
+                    y = other.index()
+                    self.check(edit, other, y, y.versions(ASSETS, ENTRY))
 
 
 class Answers(Case):
