@@ -131,20 +131,21 @@ func (e *Engine) autoRun() {
 	policy := e.policy()
 	var made []graph.Key
 	for _, key := range e.graph.Keys() {
-		status := fresh.Status(key)
+		status := fresh.Status(e.latest(key))
 		needed := status == graph.Stale || status == graph.Missing || status == graph.Overdue
 		if needed && (e.autoMade[key] || policy.catchUp) {
 			made = append(made, key)
 		}
 	}
 	stale := func(key graph.Key) bool {
-		s := fresh.Status(key)
+		s := fresh.Status(e.latest(key))
 		return s == graph.Stale || s == graph.Missing || s == graph.Overdue
 	}
 	start, waiting := policy.decide(e.graph, made, stale, func(key graph.Key) autoInput {
 		asset, _ := e.graph.Asset(key)
-		stored := e.stored[key]
-		return autoInput{asset: asset, stored: stored, forecastMS: e.forecast(key), code: asset.Code.Version, inputs: e.inputVersions(asset)}
+		stored := fresh.Stored(key)
+		stored.Last = e.stored[e.latest(key)].Last
+		return autoInput{asset: asset, stored: stored, forecastMS: e.forecast(key), code: asset.Code.Version, inputs: e.inputVersions(e.latest(key))}
 	})
 	for key := range e.autoMade {
 		if waiting[key] == "" {
@@ -182,9 +183,17 @@ func (e *Engine) waits(waiting map[graph.Key]string) {
 	e.autoWhy = waiting
 }
 
-// forecast returns how long an asset's step takes, in ms, -1 when unknown.
+// latest returns the key of the latest partition of an asset that has some; auto-run starts no other. Of any other asset it is the key.
+func (e *Engine) latest(key graph.Key) graph.Key {
+	if keys := e.graph.PartitionKeys(key); len(keys) > 0 && key.Partition() == "" {
+		return keys[len(keys)-1]
+	}
+	return key
+}
+
+// forecast returns how long the step of an asset or a partition takes, in ms, -1 when unknown.
 func (e *Engine) forecast(key graph.Key) int64 {
-	if ms, ok := e.remembered[key].Forecast(); ok {
+	if ms, ok := e.remembered[key.Asset()].Forecast(); ok {
 		return ms
 	}
 	if r := e.stored[key].Record; r != nil && r.Took > 0 {
@@ -193,15 +202,37 @@ func (e *Engine) forecast(key graph.Key) int64 {
 	return -1
 }
 
-// inputVersions returns the data versions that an asset would read now.
-func (e *Engine) inputVersions(asset graph.Asset) map[graph.Key]string {
-	versions := make(map[graph.Key]string, len(asset.Deps))
-	for _, dep := range asset.Deps {
-		s := e.stored[dep]
-		versions[dep] = s.Version
-		if s.Record != nil {
-			versions[dep] = s.Record.DataVersion
-		}
+// inputVersions returns the data versions that an asset or a partition would read now.
+func (e *Engine) inputVersions(key graph.Key) map[graph.Key]string {
+	inputs := e.graph.Inputs(key)
+	versions := make(map[graph.Key]string, len(inputs))
+	for _, in := range inputs {
+		versions[in.Key] = pinned(in, func(key graph.Key) (string, bool) {
+			s := e.stored[key]
+			if s.Record != nil {
+				return s.Record.DataVersion, true
+			}
+			return s.Version, s.Data == graph.DataForeign
+		})
 	}
 	return versions
+}
+
+// pinned returns the version that is pinned of an input, given the version of each asset or partition and whether it exists.
+func pinned(in graph.Input, version func(graph.Key) (string, bool)) string {
+	if !in.Set {
+		key := in.Key
+		if in.Partitions != nil {
+			key = in.Partitions[0]
+		}
+		v, _ := version(key)
+		return v
+	}
+	var keys, versions []string
+	for _, key := range in.Partitions {
+		if v, exists := version(key); exists {
+			keys, versions = append(keys, key.Partition()), append(versions, v)
+		}
+	}
+	return graph.SetVersion(keys, versions)
 }

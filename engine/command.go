@@ -25,8 +25,22 @@ type Materialize struct {
 	Confirmed bool          // start without asking
 	Marked    bool          // Keys are marks: always asks
 
+	Partitions Partitions // of the selected assets that have some; zero is the latest of each
+
 	Config json.RawMessage // run config of the steps, an object; nil is none
 	Debug  bool            // one step after the other, each with the terminal of this process, for a debugger
+}
+
+// Partitions says which partitions of assets are meant, each by the order of its keys.
+type Partitions struct {
+	Keys     []string
+	From, To string // a range, both included
+	Missing  bool   // all that were never made or whose data is gone; with a range, those of it
+}
+
+// IsZero reports whether nothing is said.
+func (p Partitions) IsZero() bool {
+	return len(p.Keys) == 0 && p.From == "" && p.To == "" && !p.Missing
 }
 
 // Confirm starts the plan of Snapshot.Question.

@@ -84,7 +84,7 @@ func (e *Engine) adopt(c Adopt) (Reply, error) {
 		stored string
 	}
 	var adoptions []adoption
-	for _, key := range c.Keys {
+	for _, key := range e.foreignPartitions(c.Keys) {
 		asset, ok := e.graph.Asset(key)
 		if !ok {
 			return Reply{}, e.noAsset(key)
@@ -96,7 +96,7 @@ func (e *Engine) adopt(c Adopt) (Reply, error) {
 		}
 		adoptions = append(adoptions, adoption{
 			draft: graph.Record{
-				Key: key, Run: e.newRunID(), Attempt: 1, Location: asset.Location, At: time.Now(), Code: bare(asset.Code), Inputs: e.inputVersions(asset), Adopted: true, By: e.user,
+				Key: key, Run: e.newRunID(), Attempt: 1, Location: asset.Location, At: time.Now(), Code: bare(asset.Code), Inputs: e.inputVersions(key), Adopted: true, By: e.user,
 			},
 			made: asset.Made, ours: !own, stored: asset.StoredBy,
 		})
@@ -114,11 +114,37 @@ func (e *Engine) adopt(c Adopt) (Reply, error) {
 				return Reply{}, err
 			}
 		}
-		if err := e.call(ctx, func() { e.readStored(e.ctx, c.Keys) }); err != nil {
+		keys := make([]graph.Key, len(adoptions))
+		what := "asset"
+		for i, a := range adoptions {
+			if keys[i] = a.draft.Key; keys[i].Partition() != "" {
+				what = "partition"
+			}
+		}
+		if err := e.call(ctx, func() { e.readStored(e.ctx, keys) }); err != nil {
 			return Reply{}, err
 		}
-		return Reply{Text: "adopted " + plural(len(adoptions), "asset")}, nil
+		return Reply{Text: "adopted " + plural(len(adoptions), what)}, nil
 	}}, nil
+}
+
+// foreignPartitions puts those partitions of an asset in its place whose data were made elsewhere; where there are none the asset stays.
+func (e *Engine) foreignPartitions(keys []graph.Key) []graph.Key {
+	var out []graph.Key
+	for _, key := range keys {
+		before := len(out)
+		if key.Partition() == "" {
+			for _, partition := range e.graph.PartitionKeys(key) {
+				if e.stored[partition].Data == graph.DataForeign {
+					out = append(out, partition)
+				}
+			}
+		}
+		if len(out) == before {
+			out = append(out, key)
+		}
+	}
+	return out
 }
 
 // adoptElsewhere gives data that lies outside our storage a record that names none of ours.

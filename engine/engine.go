@@ -351,6 +351,7 @@ func (e *Engine) own() {
 			}
 		case <-e.overdue.C:
 			e.overdue.Reset(overdueEvery)
+			e.lookForWindows()
 			if e.lookForOverdue() {
 				e.touch()
 			}

@@ -118,8 +118,20 @@ func (e *Engine) plan(m Materialize) (graph.Plan, []graph.Key, error) {
 		}
 		named = sel.NamedKeys()
 	}
+	selected, err := e.withPartitions(selected, m.Partitions)
+	if err != nil {
+		return graph.Plan{}, nil, err
+	}
+	if !m.Partitions.IsZero() {
+		named = slices.Clone(named)
+		for _, key := range selected {
+			if key.Partition() != "" && slices.Contains(named, key.Asset()) {
+				named = append(named, key)
+			}
+		}
+	}
 	plan := graph.MakePlan(e.graph, fresh, graph.PlanRequest{
-		Selected: selected, Named: named, Only: m.Only, Force: m.Force,
+		Selected: selected, Named: named, Only: m.Only, Force: m.Force, LatestOnly: m.By == "auto",
 		Forecast: func(key graph.Key) (int64, bool) { ms := e.forecast(key); return ms, ms >= 0 },
 		Refuse:   func(a graph.Asset) string { return lacksConfig(a, m.Config) },
 	})
@@ -258,7 +270,7 @@ func (e *Engine) retry() (Reply, error) {
 		return Reply{}, errors.New("a run is active")
 	}
 	var keys []graph.Key
-	for _, key := range e.graph.Keys() {
+	for _, key := range e.graph.StoredKeys() {
 		last := e.stored[key].Last
 		if last == nil {
 			continue
@@ -278,13 +290,14 @@ func (e *Engine) retry() (Reply, error) {
 
 // rollback makes a kept version the newest data.
 func (e *Engine) rollback(c Rollback) (Reply, error) {
-	asset, ok := e.graph.Asset(c.Asset)
-	if !ok {
-		return Reply{}, e.noAsset(c.Asset)
+	if err := e.exists(c.Asset); err != nil {
+		return Reply{}, err
 	}
+	asset, _ := e.graph.Asset(c.Asset)
 	if e.run != nil {
 		return Reply{}, errors.New("a run is active; roll back when it has ended")
 	}
+	c.Asset = e.judge().Default(c.Asset)
 	return Reply{wait: func(ctx context.Context) (Reply, error) {
 		versions, err := e.manager.Versions(ctx, c.Asset)
 		if err != nil {

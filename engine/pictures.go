@@ -24,6 +24,7 @@ type pictures struct {
 
 // repaint says that what a picture of key shows, beside the asset's status, has changed.
 func (e *Engine) repaint(key graph.Key) {
+	key = key.Asset()
 	if e.pictures.stale == nil {
 		e.pictures.stale = map[graph.Key]bool{}
 	}
@@ -82,8 +83,12 @@ func (e *Engine) paint(now time.Time) (map[graph.Key]*Asset, uint64) {
 // picture paints one asset, without who reads it.
 func (e *Engine) picture(key graph.Key, now time.Time) Asset {
 	a := Asset{Key: key, Stored: e.stored[key], ForecastMS: e.forecast(key), Waiting: e.autoWhy[key]}
+	if e.graph.Partitioned() && e.graph.PartitionKeys(key) != nil {
+		a.Stored = e.fresh.Stored(key)
+		a.Stored.Last = e.stored[key].Last
+	}
 	if e.run != nil && !event.Final(e.run.state) {
-		if step := e.run.steps[key]; step != nil {
+		if step := e.run.stepOf(key); step != nil {
 			copied := *step
 			if step.State == event.Running {
 				copied.MS = now.Sub(step.Started).Milliseconds()

@@ -17,7 +17,7 @@ import (
 
 // Preview returns rows of an asset, read in a child process.
 func (e *Engine) Preview(ctx context.Context, r PageRequest) (page.Page, error) {
-	if err := e.known(ctx, r.Asset); err != nil {
+	if err := e.known(ctx, &r.Asset); err != nil {
 		return page.Page{}, err
 	}
 	q := iomanager.PageRequest{Offset: r.Offset, Limit: r.Limit, Columns: r.Columns, MaxCellBytes: r.MaxCellBytes}
@@ -38,7 +38,7 @@ func (e *Engine) Preview(ctx context.Context, r PageRequest) (page.Page, error) 
 
 // Stats describes the values of one column of an asset, from all of its rows, which a child process reads; ctx ends it.
 func (e *Engine) Stats(ctx context.Context, r StatsRequest) (page.Stats, error) {
-	if err := e.known(ctx, r.Asset); err != nil {
+	if err := e.known(ctx, &r.Asset); err != nil {
 		return page.Stats{}, err
 	}
 	return e.manager.Stats(ctx, r.Asset, r.Version, r.Column)
@@ -46,19 +46,19 @@ func (e *Engine) Stats(ctx context.Context, r StatsRequest) (page.Stats, error) 
 
 // Sorted returns the first rows of an asset in the order of a column, which a child process reads; ctx ends it.
 func (e *Engine) Sorted(ctx context.Context, r SortRequest) (page.Page, error) {
-	if err := e.known(ctx, r.Asset); err != nil {
+	if err := e.known(ctx, &r.Asset); err != nil {
 		return page.Page{}, err
 	}
 	return e.manager.Sorted(ctx, r.Asset, r.Version, iomanager.SortRequest{Column: r.Column, Descending: r.Descending, Limit: r.Limit, MaxCellBytes: r.MaxCellBytes})
 }
 
-// known returns an error with the nearest key when no asset has the key.
-func (e *Engine) known(ctx context.Context, key graph.Key) error {
+// known returns an error with the nearest key when no asset or partition has the key. When it names an asset with partitions it becomes the
+// key of the one that is meant.
+func (e *Engine) known(ctx context.Context, key *graph.Key) error {
 	var missing error
 	if err := e.call(ctx, func() {
-		e.rebuild()
-		if _, ok := e.graph.Asset(key); !ok {
-			missing = e.noAsset(key)
+		if missing = e.exists(*key); missing == nil {
+			*key = e.judge().Default(*key)
 		}
 	}); err != nil {
 		return err
@@ -68,14 +68,17 @@ func (e *Engine) known(ctx context.Context, key graph.Key) error {
 
 // Versions returns the kept versions of an asset, newest first.
 func (e *Engine) Versions(ctx context.Context, key graph.Key) ([]graph.Record, error) {
-	if err := e.known(ctx, key); err != nil {
+	if err := e.known(ctx, &key); err != nil {
 		return nil, err
 	}
 	return e.manager.Versions(ctx, key)
 }
 
-// Path returns the file with an asset's newest data, whether or not it exists.
-func (e *Engine) Path(key graph.Key) string { return e.manager.Path(key) }
+// Path returns the file with the newest data of an asset or a partition, whether or not it exists.
+func (e *Engine) Path(key graph.Key) string {
+	_ = e.call(e.ctx, func() { key = e.judge().Default(key) }) // else the workspace is closed, and nobody asks
+	return e.manager.Path(key)
+}
 
 // Runs returns the history, newest first, at most max.
 func (e *Engine) Runs(_ context.Context, max int) ([]RunSummary, error) {
@@ -131,8 +134,9 @@ func (e *Engine) Absolute(file string) string {
 
 // Why returns the chains of reasons from an asset down to what made it stale; reasons about changed code say what changed.
 func (e *Engine) Why(ctx context.Context, key graph.Key) (graph.Status, [][]graph.Reason, error) {
-	if err := e.known(ctx, key); err != nil {
-		return 0, nil, err
+	var missing error
+	if err := e.call(ctx, func() { missing = e.exists(key) }); err != nil || missing != nil {
+		return 0, nil, errors.Join(err, missing)
 	}
 	var status graph.Status
 	var chains [][]graph.Reason

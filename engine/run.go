@@ -33,6 +33,23 @@ type activeRun struct {
 	outcomes map[graph.Key]history.Outcome
 	gits     map[string]*graph.Git // by location
 	ended    *Run                  // the picture after the end
+
+	partitions map[graph.Key][]graph.Key // of each asset, those that have a step
+}
+
+// stepOf returns the step of an asset, nil when there is none. Of the steps of its partitions that is one that runs, else one that waits,
+// else the last.
+func (r *activeRun) stepOf(key graph.Key) *Step {
+	found := r.steps[key]
+	for _, partition := range r.partitions[key] {
+		switch step := r.steps[partition]; {
+		case step.State == event.Running:
+			return step
+		case found == nil || event.Final(found.State):
+			found = step
+		}
+	}
+	return found
 }
 
 // keep writes an event into the run's history. A history that cannot be written is told once and does not stop the run.
@@ -78,7 +95,11 @@ func (e *Engine) start(m Materialize, plan graph.Plan) error {
 		steps: map[graph.Key]*Step{}, stops: map[graph.Key]context.CancelFunc{}, outcomes: map[graph.Key]history.Outcome{}, gits: map[string]*graph.Git{},
 		schedule: run.New(plan.Steps, limits, m.FailFast, func(key graph.Key) int { a, _ := e.graph.Asset(key); return a.Retries }),
 	}
+	r.partitions = map[graph.Key][]graph.Key{}
 	for _, s := range plan.Steps {
+		if s.Asset.Partition() != "" {
+			r.partitions[s.Asset.Asset()] = append(r.partitions[s.Asset.Asset()], s.Asset)
+		}
 		r.steps[s.Asset] = &Step{Key: s.Asset, Location: s.Location, State: "want", After: s.After, Why: s.Why, Forecast: -1, Fraction: -1, Rows: -1}
 		if s.ForecastMS != nil {
 			r.steps[s.Asset].Forecast = *s.ForecastMS
@@ -189,7 +210,7 @@ func (e *Engine) tellStep(r *activeRun, s run.Effect) {
 // remember keeps how the step ended for the asset's history.
 func (e *Engine) remember(r *activeRun, key graph.Key, state run.State, step *Step) {
 	asset, _ := e.graph.Asset(key)
-	last := graph.LastRun{Run: r.id, State: state.String(), At: time.Now(), Code: asset.Code.Version, Inputs: e.inputVersions(asset)}
+	last := graph.LastRun{Run: r.id, State: state.String(), At: time.Now(), Code: asset.Code.Version, Inputs: e.inputVersions(key)}
 	if step.Error != nil {
 		last.Error = step.Error.Message
 	}
@@ -198,18 +219,23 @@ func (e *Engine) remember(r *activeRun, key graph.Key, state run.State, step *St
 		o.TookMS = step.MS
 	}
 	r.outcomes[key] = o
+	history.Note(e.remembered, key, o)
 	stored := e.stored[key]
-	stored.Last = &last
+	was := stored.Last
+	stored.Last = e.remembered[key].Last
 	e.stored[key] = stored
 	e.repaint(key)
-	known := e.remembered[key]
-	known.Last = &last
-	if o.TookMS >= 0 {
-		known.Took = append(slices.Clone(known.Took), o.TookMS)
-		known.Took = known.Took[max(0, len(known.Took)-5):]
+	if whole := key.Asset(); whole != key {
+		stored := e.stored[whole]
+		stored.Last = e.remembered[whole].Last
+		e.stored[whole] = stored
+		if failed(was) || failed(e.stored[key].Last) { // it is counted
+			e.changed(map[graph.Key]graph.Stored{key: e.stored[key]})
+		}
 	}
-	e.remembered[key] = known
 }
+
+func failed(last *graph.LastRun) bool { return last != nil && last.State == event.Failed }
 
 // endRun ends the run, and starts what waited for its end.
 func (e *Engine) endRun(r *activeRun, outcome string) {
@@ -294,22 +320,35 @@ func (e *Engine) cancelRun(key graph.Key) (Reply, error) {
 	if e.run == nil {
 		return Reply{Text: "nothing runs"}, nil
 	}
-	if !key.IsZero() && e.run.steps[key] == nil {
+	r := e.run
+	if !key.IsZero() && r.stepOf(key) == nil {
 		return Reply{}, fmt.Errorf("%s has no step in the active run", key)
 	}
 	if key.IsZero() {
 		e.queue = nil
 	}
-	id := e.run.id
-	e.perform(e.run.schedule.Next(run.Cancel{Key: key}))
-	return Reply{Run: id, Text: "cancelling"}, nil
+	keys := []graph.Key{key}
+	if parts := r.partitions[key]; len(parts) > 0 && r.steps[key] == nil {
+		keys = parts
+	}
+	for _, key := range keys {
+		if e.run == r {
+			e.perform(r.schedule.Next(run.Cancel{Key: key}))
+		}
+	}
+	return Reply{Run: r.id, Text: "cancelling"}, nil
 }
 
 // touchRunning restarts the steps whose code a save changed while they run.
 func (e *Engine) touchRunning(changed []graph.Key) {
-	for _, key := range changed {
-		if e.run != nil && e.run.steps[key] != nil {
-			e.perform(e.run.schedule.Next(run.Touched{Key: key}))
+	for _, asset := range changed {
+		if e.run == nil {
+			return
+		}
+		for _, key := range append(slices.Clone(e.run.partitions[asset]), asset) {
+			if e.run != nil && e.run.steps[key] != nil {
+				e.perform(e.run.schedule.Next(run.Touched{Key: key}))
+			}
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -47,12 +48,13 @@ type stepJob struct {
 
 // A stepAsset is one asset that a process makes.
 type stepAsset struct {
-	asset   graph.Asset
+	asset   graph.Asset   // its Key is the partition's, where there is one
+	reads   []graph.Input // what it reads
 	baseSeq int64
 	restore bool // data of an earlier version with the same code and inputs may be put back
 }
 
-// A stepInput is an input of a step, and what is known of it beside its record.
+// A stepInput is an input of a step, an asset or a partition of one, and what is known of it beside its record.
 type stepInput struct {
 	iomanager.Pinned
 	owner    string // location that makes it, "" for none
@@ -87,14 +89,15 @@ func (e *Engine) startStep(r *activeRun, key graph.Key) {
 	keys := r.schedule.Together(key)
 	first := r.schedule.Step(key)
 	job := stepJob{
-		run: r.id, dir: filepath.Join(e.state, "steps", r.id+"-"+strings.ReplaceAll(key.String(), "/", "%2F")), location: first.Location,
+		run: r.id, dir: filepath.Join(e.state, "steps", r.id+"-"+key.FileName()), location: first.Location,
 		together: first.Together, attempt: first.Attempt, git: r.gits[first.Location], user: e.user, config: r.request.Config, debug: r.request.Debug,
 	}
 	pinned := map[graph.Key]bool{}
 	for _, key := range keys {
 		asset, _ := e.graph.Asset(key)
+		asset.Key = key
 		stored := e.stored[key]
-		a := stepAsset{asset: asset}
+		a := stepAsset{asset: asset, reads: e.graph.Inputs(key)}
 		if stored.Record != nil {
 			a.baseSeq = stored.Record.Seq
 		}
@@ -108,16 +111,21 @@ func (e *Engine) startStep(r *activeRun, key graph.Key) {
 		}
 		job.assets = append(job.assets, a)
 		job.timeout = max(job.timeout, asset.Timeout)
-		for _, dep := range asset.Deps {
-			if pinned[dep] || slices.Contains(keys, dep) {
-				continue
+		for _, reads := range a.reads {
+			for _, dep := range keysOf(reads) {
+				if pinned[dep] || slices.Contains(keys, dep) {
+					continue
+				}
+				pinned[dep] = true
+				in := stepInput{Pinned: iomanager.Pinned{Key: dep, Record: e.stored[dep].Record}}
+				if up, ok := e.graph.Asset(dep); ok {
+					in.owner, in.storedBy, in.made = up.Location, up.StoredBy, up.Made
+				}
+				if dep.Partition() != "" {
+					in.made = nil // that is of the asset
+				}
+				job.inputs = append(job.inputs, in)
 			}
-			pinned[dep] = true
-			in := stepInput{Pinned: iomanager.Pinned{Key: dep, Record: e.stored[dep].Record}}
-			if up, ok := e.graph.Asset(dep); ok {
-				in.owner, in.storedBy, in.made = up.Location, up.StoredBy, up.Made
-			}
-			job.inputs = append(job.inputs, in)
 		}
 	}
 	if r.request.Timeout > 0 {
@@ -135,6 +143,14 @@ func (e *Engine) startStep(r *activeRun, key graph.Key) {
 		result := e.runStep(ctx, job)
 		e.post(func() { e.stepEnded(r, result) })
 	})
+}
+
+// keysOf returns what is read of an input: the asset, or partitions of it.
+func keysOf(in graph.Input) []graph.Key {
+	if in.Partitions != nil {
+		return in.Partitions
+	}
+	return []graph.Key{in.Key}
 }
 
 // stepEnded takes a worker's result.
@@ -240,11 +256,16 @@ func (s *stepRun) all(ctx context.Context) error {
 		s.pins = append(s.pins, pin)
 	}
 	// Inputs are pinned now, as they are stored, not as they were known when the step was planned.
+	pins, err := s.newestInputs(ctx)
+	if err != nil {
+		return err
+	}
 	for i := range job.inputs {
 		in := &job.inputs[i]
-		var err error
-		if in.Record, s.versions[in.Key], err = s.newest(ctx, in.Key, in.made); err != nil {
-			return err
+		if pin := pins[i]; pin.exists || in.Key.Partition() == "" {
+			in.Record, s.versions[in.Key] = pin.record, pin.version
+		} else {
+			in.Record = nil
 		}
 	}
 	for i := range job.assets {
@@ -272,6 +293,54 @@ func (s *stepRun) all(ctx context.Context) error {
 		return nil
 	}
 	return s.process(ctx)
+}
+
+// An inputPin is what there is of one input.
+type inputPin struct {
+	record  *graph.Record
+	version string
+	exists  bool
+}
+
+// newestInputs looks at every input of the job. Partitions may be many, so they are asked for together.
+func (s *stepRun) newestInputs(ctx context.Context) ([]inputPin, error) {
+	pins := make([]inputPin, len(s.job.inputs))
+	var parts []graph.Key
+	for i, in := range s.job.inputs {
+		if in.Key.Partition() != "" {
+			parts = append(parts, in.Key)
+			continue
+		}
+		var err error
+		if pins[i].record, pins[i].version, err = s.newest(ctx, in.Key, in.made); err != nil {
+			return nil, err
+		}
+		pins[i].exists = true
+	}
+	if len(parts) == 0 {
+		return pins, nil
+	}
+	found, err := s.manager.Stored(ctx, parts)
+	if err != nil {
+		return nil, err
+	}
+	for i, in := range s.job.inputs {
+		stored := found[in.Key]
+		switch {
+		case in.Key.Partition() == "":
+		case stored.Data == graph.DataUnreachable:
+			return nil, fmt.Errorf("input %s: %s", in.Key, stored.Text)
+		case stored.Record != nil:
+			pins[i] = inputPin{stored.Record, stored.Record.DataVersion, true}
+		case stored.Data == graph.DataForeign:
+			version, err := s.manager.ForeignVersion(ctx, in.Key)
+			if err != nil {
+				return nil, err
+			}
+			pins[i] = inputPin{nil, version, true}
+		}
+	}
+	return pins, nil
 }
 
 // restoreAll puts back what kept versions with the same code and inputs hold: each by itself, or, where none can be made without the
@@ -340,19 +409,24 @@ func (s *stepRun) again(until int) error {
 // inputsOf returns the data versions that the asset at i reads. What this process makes itself is known when it was committed, or is
 // about to be put back; restored may be nil.
 func (s *stepRun) inputsOf(_ context.Context, i int, restored []*graph.Record) (versions map[graph.Key]string, known bool) {
-	versions = map[graph.Key]string{}
-	for _, dep := range s.job.assets[i].asset.Deps {
-		version, ok := s.versions[dep]
-		if !ok {
-			at := slices.IndexFunc(s.job.assets, func(a stepAsset) bool { return a.asset.Key == dep })
-			if at < 0 || at >= len(restored) || restored[at] == nil {
-				return nil, false
+	versions, known = map[graph.Key]string{}, true
+	for _, in := range s.job.assets[i].reads {
+		versions[in.Key] = pinned(in, func(dep graph.Key) (string, bool) {
+			version, ok := s.versions[dep]
+			if ok {
+				return version, true
 			}
-			version = restored[at].DataVersion
-		}
-		versions[dep] = version
+			at := slices.IndexFunc(s.job.assets, func(a stepAsset) bool { return a.asset.Key == dep })
+			switch {
+			case at >= 0 && at < len(restored) && restored[at] != nil:
+				return restored[at].DataVersion, true
+			case at >= 0 || dep.Partition() == "":
+				known = false
+			}
+			return "", false
+		})
 	}
-	return versions, true
+	return versions, known
 }
 
 // process runs the process for what is still wanted, and commits what it made.
@@ -392,7 +466,7 @@ func (s *stepRun) process(ctx context.Context) error {
 	for _, i := range wanted {
 		made := &s.result.made[i]
 		for _, c := range said.Checks {
-			if c.Asset == made.key.Bare().String() {
+			if c.Asset == wireKey(made.key) {
 				c.Blocking = c.Blocking || slices.ContainsFunc(job.assets[i].asset.Checks, func(spec graph.CheckSpec) bool { return spec.Name == c.Name && spec.Blocking })
 				made.checks = append(made.checks, c)
 			}
@@ -434,7 +508,7 @@ func (s *stepRun) request(ctx context.Context) (request wire.Request, wanted []i
 	}
 	first := job.assets[wanted[0]].asset.Key
 	request = wire.Request{
-		Type: wire.Materialize, Run: job.run, Asset: first.Bare().String(), Attempt: job.attempt, Config: job.config, Debug: job.debug,
+		Type: wire.Materialize, Run: job.run, Asset: wireKey(first), Partition: first.Partition(), Attempt: job.attempt, Config: job.config, Debug: job.debug,
 		View: filepath.Join(job.dir, "view"), Output: filepath.Join(job.dir, "output"),
 	}
 	if len(wanted) > 1 {
@@ -443,7 +517,7 @@ func (s *stepRun) request(ctx context.Context) (request wire.Request, wanted []i
 			if k > 0 {
 				output = fmt.Sprintf("%s-%d", request.Output, k+1)
 			}
-			request.Outputs = append(request.Outputs, wire.Output{Asset: job.assets[i].asset.Key.Bare().String(), Output: output})
+			request.Outputs = append(request.Outputs, wire.Output{Asset: wireKey(job.assets[i].asset.Key), Output: output})
 		}
 	}
 	pinned, err := s.pinned(ctx, wanted)
@@ -451,15 +525,25 @@ func (s *stepRun) request(ctx context.Context) (request wire.Request, wanted []i
 		return request, nil, err
 	}
 	pins := make([]iomanager.Pinned, len(pinned))
+	of := map[graph.Key]int{} // how many partitions of an asset there are to read
+	for _, in := range pinned {
+		of[in.Key.Asset()]++
+	}
 	for i, in := range pinned {
 		pins[i] = in.Pinned
+		pins[i].Alone = of[in.Key.Asset()] == 1
 	}
 	view, err := s.manager.View(ctx, request.View, pins, true)
 	if err != nil {
 		return request, nil, err
 	}
+	places := map[graph.Key]int{} // of the inputs with partitions in the request
 	for i, in := range view {
 		known := pinned[i]
+		if in.Key.Partition() != "" {
+			s.addPartition(&request, places, in, known)
+			continue
+		}
 		input := wire.Input{
 			Asset: in.Key.String(), Parquet: in.Parquet, Arrow: in.Arrow, DataVersion: in.DataVersion, Location: known.owner, Command: "assetdev materialize " + in.Key.String(),
 		}
@@ -480,12 +564,67 @@ func (s *stepRun) request(ctx context.Context) (request wire.Request, wanted []i
 	return request, wanted, nil
 }
 
+// wireKey is how a process calls an asset of its own.
+func wireKey(key graph.Key) string { return key.Bare().Asset().String() }
+
+// addPartition adds a partition to the input that its asset is in the request.
+func (s *stepRun) addPartition(request *wire.Request, places map[graph.Key]int, in iomanager.Input, known stepInput) {
+	whole := in.Key.Asset()
+	at, ok := places[whole]
+	if !ok {
+		at = len(request.Inputs)
+		places[whole] = at
+		request.Inputs = append(request.Inputs, wire.Input{
+			Asset: whole.String(), Location: known.owner, Command: "assetdev materialize " + whole.String() + " --partition " + shellWord(in.Key.Partition()),
+		})
+	}
+	input := &request.Inputs[at]
+	part := wire.InputPartition{Key: in.Key.Partition(), Parquet: in.Parquet, DataVersion: in.DataVersion}
+	switch {
+	case known.Record != nil && known.Record.File == "":
+		input.Elsewhere = input.Elsewhere || known.storedBy == "own" || known.Record.Adopted
+	case known.Record != nil && in.Parquet == "":
+		part.Opaque = in.File
+	case known.Record == nil && in.Parquet == "":
+		input.Elsewhere = input.Elsewhere || in.File != ""
+	}
+	if part.DataVersion == "" {
+		part.DataVersion = s.versions[in.Key]
+	}
+	input.Partitions = append(input.Partitions, part)
+}
+
+// shellWord quotes a text for a command line, where that is needed.
+func shellWord(text string) string {
+	if strings.IndexFunc(text, func(r rune) bool {
+		return !('0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || strings.ContainsRune("-_.:=+/,@", r))
+	}) < 0 {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
 // pinned returns the inputs of the process: those of the job, and those of the job's assets that are not made by it because they are
 // there already and are read by others.
 func (s *stepRun) pinned(ctx context.Context, wanted []int) ([]stepInput, error) {
-	inputs := slices.Clone(s.job.inputs)
+	single := map[graph.Key]bool{} // partitions that are read by name, whether they exist or not
+	for _, w := range wanted {
+		for _, in := range s.job.assets[w].reads {
+			if !in.Set && in.Partitions != nil {
+				single[in.Partitions[0]] = true
+			}
+		}
+	}
+	var inputs []stepInput
+	for _, in := range s.job.inputs {
+		if _, exists := s.versions[in.Key]; exists || single[in.Key] {
+			inputs = append(inputs, in)
+		}
+	}
 	for i, a := range s.job.assets {
-		read := slices.ContainsFunc(wanted, func(w int) bool { return slices.Contains(s.job.assets[w].asset.Deps, a.asset.Key) })
+		read := slices.ContainsFunc(wanted, func(w int) bool {
+			return slices.ContainsFunc(s.job.assets[w].reads, func(in graph.Input) bool { return slices.Contains(keysOf(in), a.asset.Key) })
+		})
 		if !read || slices.Contains(wanted, i) {
 			continue
 		}
@@ -537,9 +676,7 @@ func asTexts(common map[string]string, more map[string]json.RawMessage) map[stri
 		return common
 	}
 	texts := make(map[string]string, len(common)+len(more))
-	for name, text := range common {
-		texts[name] = text
-	}
+	maps.Copy(texts, common)
 	for name, raw := range more {
 		text := string(raw)
 		_ = json.Unmarshal(raw, &text) // what is no string stays JSON
@@ -552,12 +689,12 @@ func asTexts(common map[string]string, more map[string]json.RawMessage) map[stri
 func (s *stepRun) compare(ctx context.Context) (map[graph.Key]bool, error) {
 	changed := map[graph.Key]bool{}
 	var foreign []graph.Key
-	for _, in := range s.job.inputs {
-		_, now, err := s.newest(ctx, in.Key, in.made)
-		if err != nil {
-			return nil, err
-		}
-		if now != s.versions[in.Key] {
+	pins, err := s.newestInputs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i, in := range s.job.inputs {
+		if before, existed := s.versions[in.Key]; pins[i].version != before || pins[i].exists != existed {
 			changed[in.Key] = true
 		}
 		if in.Record == nil && s.versions[in.Key] != "" {
@@ -598,18 +735,22 @@ func (s *stepRun) commit(ctx context.Context, i int, out output, changed map[gra
 	if err != nil || edited {
 		record.Changed = append(record.Changed, "code")
 	}
-	for _, dep := range asset.Deps {
-		version, known := s.versions[dep]
-		if !known { // made by this process, which chose not to make it now, or failed to
-			own, err := s.manager.Latest(ctx, dep)
-			if err != nil {
-				return err
+	for _, in := range a.reads {
+		var problem error
+		record.Inputs[in.Key] = pinned(in, func(dep graph.Key) (string, bool) {
+			version, known := s.versions[dep]
+			if known || !slices.ContainsFunc(job.assets, func(other stepAsset) bool { return other.asset.Key == dep }) {
+				return version, known
 			}
-			version = versionOf(own)
+			own, err := s.manager.Latest(ctx, dep) // made by this process, which chose not to make it now, or failed to
+			problem = errors.Join(problem, err)
+			return versionOf(own), own != nil
+		})
+		if problem != nil {
+			return problem
 		}
-		record.Inputs[dep] = version
-		if changed[dep] {
-			record.Changed = append(record.Changed, dep.String())
+		if slices.ContainsFunc(keysOf(in), func(dep graph.Key) bool { return changed[dep] }) {
+			record.Changed = append(record.Changed, in.Key.String())
 		}
 	}
 	record.At = time.Now()

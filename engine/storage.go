@@ -16,7 +16,7 @@ import (
 // is one, calls it; with a folder as storage it takes milliseconds.
 func (e *Engine) readStored(ctx context.Context, keys []graph.Key) {
 	if keys == nil {
-		keys = e.graph.Keys()
+		keys = e.graph.StoredKeys()
 	}
 	found, err := e.manager.Stored(ctx, keys)
 	withMade(found, e.made)
@@ -32,8 +32,26 @@ func (e *Engine) readStored(ctx context.Context, keys []graph.Key) {
 		}
 	}
 	e.takeStored(keys, found, err)
+	if e.graph.Partitioned() { // what is stored of them is stored of their partitions
+		for _, key := range e.graph.Keys() {
+			if e.graph.PartitionKeys(key) != nil {
+				e.stored[key] = graph.Stored{Last: e.remembered[key].Last}
+			}
+		}
+	}
 	e.judged = false
 	e.touch()
+}
+
+// glanceKeys are keys whose folders are those of all keys.
+func (e *Engine) glanceKeys() []graph.Key {
+	keys := e.graph.Keys()
+	for i, key := range keys {
+		if of := e.graph.PartitionKeys(key); len(of) > 0 {
+			keys[i] = of[0]
+		}
+	}
+	return keys
 }
 
 // takeStored puts an answer of the storage into the engine's state, and returns what differs from what was known.
@@ -81,7 +99,7 @@ func (e *Engine) lookAtStorage(ctx context.Context) error {
 		var keys []graph.Key
 		var commits int
 		var made map[graph.Key]*graph.Made
-		if err := e.call(ctx, func() { e.rebuild(); keys, commits, made = e.graph.Keys(), e.commits, e.made }); err != nil {
+		if err := e.call(ctx, func() { e.rebuild(); keys, commits, made = e.graph.StoredKeys(), e.commits, e.made }); err != nil {
 			return err
 		}
 		found, err := e.manager.Stored(ctx, keys)
@@ -163,7 +181,7 @@ func (e *Engine) watchStorage(ctx context.Context) {
 		look := !time.Now().Before(due)
 		if !look {
 			var keys []graph.Key
-			if e.call(ctx, func() { keys = e.graph.Keys() }) != nil {
+			if e.call(ctx, func() { keys = e.glanceKeys() }) != nil {
 				return
 			}
 			look = e.manager.Glance(ctx, keys)

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -115,6 +116,64 @@ func (p *Partitions) Clash() (a, b string, ok bool) {
 		seen[folded] = key
 	}
 	return "", "", false
+}
+
+// Limits of the segment that a partition is in the name of a file, in bytes.
+const (
+	maxPartitionSegment = 200
+	cutPartitionSegment = 120 // of what is too long
+)
+
+// CutMark stands, in what [PartitionSegment] returns, before the hash of a key that was too long, and nowhere else.
+const CutMark = "~"
+
+// PartitionSegment returns a partition's key as one segment of the name of a file: letters, digits and -.:=+_ as they are, but no dot in
+// front; every other byte as % and two digits. What would have more than 200 bytes is cut, and a hash of the whole follows. Different
+// keys have different segments.
+func PartitionSegment(key string) string {
+	raw := func(c byte) bool {
+		return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || strings.IndexByte("-.:=+_", c) >= 0
+	}
+	plain := key != "" && key[0] != '.' && len(key) <= maxPartitionSegment
+	for i := 0; i < len(key) && plain; i++ {
+		plain = raw(key[i])
+	}
+	if plain {
+		return key
+	}
+	const digits = "0123456789ABCDEF"
+	out := make([]byte, 0, 2*len(key))
+	for i := range len(key) {
+		if c := key[i]; raw(c) && (i > 0 || c != '.') {
+			out = append(out, c)
+		} else {
+			out = append(out, '%', digits[c>>4], digits[c&15])
+		}
+	}
+	if len(out) <= maxPartitionSegment {
+		return string(out)
+	}
+	out = out[:cutPartitionSegment]
+	if i := bytes.LastIndexByte(out, '%'); i > cutPartitionSegment-3 {
+		out = out[:i]
+	}
+	sum := sha256.Sum256([]byte(key))
+	return string(out) + CutMark + hex.EncodeToString(sum[:16])
+}
+
+// FileName returns a name for a file or folder of the asset or partition.
+func (k Key) FileName() string {
+	name := strings.ReplaceAll(k.Asset().text, "/", "%2F")
+	partition := k.Partition()
+	if partition == "" {
+		return name
+	}
+	const most = 200
+	if name += "@" + PartitionSegment(partition); len(name) <= most {
+		return name
+	}
+	sum := sha256.Sum256([]byte(k.text))
+	return name[:most-33] + CutMark + hex.EncodeToString(sum[:16])
 }
 
 // A Mapping says which partitions of one upstream the partitions of an asset read. Without one each reads the equal key, and an asset
@@ -650,6 +709,20 @@ func strength(s Status) int {
 	case Overdue, Fresh, External:
 	}
 	return 0
+}
+
+// Default returns the partition that is meant when an asset with partitions is named and its data are asked for: the last that exists,
+// else the latest. Of any other key it is the key.
+func (f *Freshness) Default(key Key) Key {
+	i, cell, ok := f.g.spot(key)
+	if !ok || cell >= 0 || f.parts == nil || f.parts[i] == nil || len(f.parts[i].stored) == 0 {
+		return key
+	}
+	p, c := f.g.nodes[i].part, f.parts[i]
+	if len(c.exist) > 0 {
+		return p.keys[c.exist[len(c.exist)-1]]
+	}
+	return p.keys[len(p.keys)-1]
 }
 
 // Partitions returns the counts of an asset's partitions; ok is false when it has none.

@@ -163,7 +163,7 @@ func (m *Manager) owner(ctx context.Context, rest string) (key graph.Key, ok boo
 	if ok && isPartition && !whole {
 		partition = m.longPartition(ctx, folder+"/"+segment)
 	}
-	return key.At(partition), ok && isPartition && partition != "" && segmentOf(partition) == segment && !strings.Contains(base, "/")
+	return key.At(partition), ok && isPartition && partition != "" && graph.PartitionSegment(partition) == segment && !strings.Contains(base, "/")
 }
 
 // longPartition returns the partition whose records lie in a folder of the log, "" when none can be read.

@@ -21,11 +21,11 @@ func TestSegments(t *testing.T) {
 		"2026-11-01": "2026-11-01", "2026-11-01-00:00": "2026-11-01-00:00", "a|b": "a%7Cb", "..": "%2E.", ".tmp-x": "%2Etmp-x", "a/b": "a%2Fb", "50%": "50%25",
 		"é": "%C3%A9", "v1.2": "v1.2", "x ~": "x%20%7E", "@": "%40",
 	} {
-		if got := segmentOf(partition); got != want {
+		if got := graph.PartitionSegment(partition); got != want {
 			t.Errorf("%q: got %q, want %q", partition, got, want)
 		}
 	}
-	if a, b := segmentOf(long+"a"), segmentOf(long+"b"); a == b || len(a) > maxPartition || !strings.HasPrefix(a, "xxxx") {
+	if a, b := graph.PartitionSegment(long+"a"), graph.PartitionSegment(long+"b"); a == b || len(a) > 200 || !strings.HasPrefix(a, "xxxx") {
 		t.Errorf("got %q and %q for long keys", a, b)
 	}
 }
@@ -43,10 +43,10 @@ func TestSegmentsAreNamesAndTellPartitionsApart(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if (segmentOf(a) == segmentOf(b)) != (a == b) {
-			t.Fatalf("%q and %q are both %q", a, b, segmentOf(a))
+		if (graph.PartitionSegment(a) == graph.PartitionSegment(b)) != (a == b) {
+			t.Fatalf("%q and %q are both %q", a, b, graph.PartitionSegment(a))
 		}
-		back, whole, ok := partitionOf(segmentOf(a))
+		back, whole, ok := partitionOf(graph.PartitionSegment(a))
 		if !ok || whole && back != a {
 			t.Fatalf("%q comes back as %q (%v, %v)", a, back, whole, ok)
 		}
@@ -58,8 +58,8 @@ func FuzzPartitionOf(f *testing.F) {
 		f.Add(segment)
 	}
 	f.Fuzz(func(t *testing.T, segment string) {
-		if partition, whole, ok := partitionOf(segment); ok && whole && segmentOf(partition) != segment {
-			t.Errorf("%q is %q, whose segment is %q", segment, partition, segmentOf(partition))
+		if partition, whole, ok := partitionOf(segment); ok && whole && graph.PartitionSegment(partition) != segment {
+			t.Errorf("%q is %q, whose segment is %q", segment, partition, graph.PartitionSegment(partition))
 		}
 	})
 }

@@ -69,7 +69,7 @@ func (e *entry) sameStep(run string, attempt int) bool { return e.Run == run && 
 func wellKnown(key graph.Key, suffix string) string {
 	key = key.Bare()
 	if partition := key.Partition(); partition != "" {
-		return key.Asset().String() + "/" + segmentOf(partition) + suffix
+		return key.Asset().String() + "/" + graph.PartitionSegment(partition) + suffix
 	}
 	return key.String() + suffix
 }
@@ -80,7 +80,7 @@ func folderOf(key graph.Key) string {
 	key = key.Bare()
 	folder := strings.ReplaceAll(key.Asset().String(), "/", "%2F")
 	if partition := key.Partition(); partition != "" {
-		return folder + partitionsMark + segmentOf(partition)
+		return folder + partitionsMark + graph.PartitionSegment(partition)
 	}
 	return folder
 }
@@ -94,53 +94,13 @@ func keyOf(folder string) (graph.Key, bool) {
 	return key, err == nil && key.Location() == "" && folderOf(key) == folder
 }
 
-const (
-	maxPartition  = 200 // bytes of a partition's segment
-	cutPartition  = 120 // of those, bytes of its name when that is too long
-	cutMark       = "~" // stands before the hash of such a name
-	partitionRaw  = "-.:=+_"
-	upperHexDigit = "0123456789ABCDEF"
-)
-
-// segmentOf returns a partition's key as a segment of a name: letters, digits and -.:=+_ as they are, but no dot in front; every other byte
-// as % and two digits. What would be too long is cut, and a hash of the whole follows.
-func segmentOf(partition string) string {
-	plain := partition != "" && partition[0] != '.' && len(partition) <= maxPartition
-	for i := 0; i < len(partition) && plain; i++ {
-		plain = rawInSegment(partition[i])
-	}
-	if plain {
-		return partition
-	}
-	var out strings.Builder
-	for i := range len(partition) {
-		c := partition[i]
-		if rawInSegment(c) && (i > 0 || c != '.') {
-			out.WriteByte(c)
-		} else {
-			out.WriteString("%" + upperHexDigit[c>>4:c>>4+1] + upperHexDigit[c&15:c&15+1])
-		}
-	}
-	name := out.String()
-	if len(name) <= maxPartition {
-		return name
-	}
-	name = name[:cutPartition]
-	if i := strings.LastIndexByte(name, '%'); i > cutPartition-3 {
-		name = name[:i]
-	}
-	return name + cutMark + hashText(partition)
-}
-
-func rawInSegment(c byte) bool { return wordRune(rune(c)) || strings.IndexByte(partitionRaw, c) >= 0 }
-
-// partitionOf is the inverse of segmentOf. whole is false for one that was cut; ok is false for what segmentOf does not return.
+// partitionOf is the inverse of graph.PartitionSegment. whole is false for one that was cut; ok is false for what that does not return.
 func partitionOf(segment string) (partition string, whole, ok bool) {
-	if strings.Contains(segment, cutMark) {
+	if strings.Contains(segment, graph.CutMark) {
 		return "", false, true
 	}
 	partition, err := url.PathUnescape(segment)
-	return partition, true, err == nil && partition != "" && segmentOf(partition) == segment
+	return partition, true, err == nil && partition != "" && graph.PartitionSegment(partition) == segment
 }
 
 func logOf(key graph.Key) string { return logFolder + "/" + folderOf(key) }

@@ -407,7 +407,7 @@ func (u *unit) asset(key graph.Key) (location.Location, wire.Asset, error) {
 	if bad != nil {
 		return nil, wire.Asset{}, bad
 	}
-	i := slices.IndexFunc(u.kept.Assets, func(a wire.Asset) bool { return a.Key == key.Bare().String() })
+	i := slices.IndexFunc(u.kept.Assets, func(a wire.Asset) bool { return a.Key == key.Bare().Asset().String() })
 	if i < 0 {
 		return nil, wire.Asset{}, fmt.Errorf("code location %s does not define %s", u.entry.Name, key.Bare())
 	}

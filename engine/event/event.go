@@ -64,12 +64,11 @@ type Event struct {
 	Kind string    `json:"event"`
 	Run  string    `json:"run,omitempty"`
 
-	Asset     *graph.Key `json:"asset,omitempty"`
-	Partition string     `json:"partition,omitempty"`
-	Location  string     `json:"location,omitempty"`
-	Attempt   int        `json:"attempt,omitempty"`
-	State     string     `json:"state,omitempty"`
-	MS        *int64     `json:"ms,omitempty"`
+	Asset    *graph.Key `json:"asset,omitempty"` // with its partition, which in JSON is a field of its own
+	Location string     `json:"location,omitempty"`
+	Attempt  int        `json:"attempt,omitempty"`
+	State    string     `json:"state,omitempty"`
+	MS       *int64     `json:"ms,omitempty"`
 
 	Steps   []graph.Step    `json:"steps,omitempty"`     // plan
 	Blocked []graph.Blocked `json:"blocked,omitempty"`   // plan
@@ -110,6 +109,11 @@ type Error struct {
 func (e Event) MarshalJSON() ([]byte, error) {
 	h := head{e.At, e.Kind}
 	run, text := known(e.Run), e.Text
+	asset, partition := e.Asset, (*string)(nil)
+	if asset != nil {
+		whole := asset.Asset()
+		asset, partition = &whole, known(asset.Partition())
+	}
 	switch e.Kind {
 	case KindPlan:
 		return encode(struct {
@@ -134,24 +138,26 @@ func (e Event) MarshalJSON() ([]byte, error) {
 			Bytes       *int64     `json:"bytes"`
 			DataVersion *string    `json:"data_version"`
 			Error       *Error     `json:"error"`
-		}{h, run, e.Asset, known(e.Partition), known(e.Location), e.Attempt, e.State, e.MS, e.Rows, e.Bytes, known(e.DataVersion), e.Error})
+		}{h, run, asset, partition, known(e.Location), e.Attempt, e.State, e.MS, e.Rows, e.Bytes, known(e.DataVersion), e.Error})
 	case KindProgress:
 		return encode(struct {
 			head
-			Run      *string    `json:"run"`
-			Asset    *graph.Key `json:"asset"`
-			Fraction *float64   `json:"fraction"`
-			Text     string     `json:"text"`
-		}{h, run, e.Asset, e.Fraction, text})
+			Run       *string    `json:"run"`
+			Asset     *graph.Key `json:"asset"`
+			Partition *string    `json:"partition"`
+			Fraction  *float64   `json:"fraction"`
+			Text      string     `json:"text"`
+		}{h, run, asset, partition, e.Fraction, text})
 	case KindLog:
 		return encode(struct {
 			head
-			Run    *string    `json:"run"`
-			Asset  *graph.Key `json:"asset"`
-			Stream *string    `json:"stream"`
-			Level  *string    `json:"level"` // null for what a step wrote to stdout or stderr
-			Text   string     `json:"text"`
-		}{h, run, e.Asset, known(e.Stream), known(e.Level), text})
+			Run       *string    `json:"run"`
+			Asset     *graph.Key `json:"asset"`
+			Partition *string    `json:"partition"`
+			Stream    *string    `json:"stream"`
+			Level     *string    `json:"level"` // null for what a step wrote to stdout or stderr
+			Text      string     `json:"text"`
+		}{h, run, asset, partition, known(e.Stream), known(e.Level), text})
 	case KindCheck:
 		metadata := e.Metadata
 		if metadata == nil {
@@ -159,15 +165,16 @@ func (e Event) MarshalJSON() ([]byte, error) {
 		}
 		return encode(struct {
 			head
-			Run      *string                    `json:"run"`
-			Asset    *graph.Key                 `json:"asset"`
-			Name     string                     `json:"name"`
-			Passed   *bool                      `json:"passed"`
-			Severity string                     `json:"severity"`
-			Blocking *bool                      `json:"blocking"`
-			Text     string                     `json:"text"`
-			Metadata map[string]json.RawMessage `json:"metadata"`
-		}{h, run, e.Asset, e.Name, e.Passed, e.Severity, e.Blocking, text, metadata})
+			Run       *string                    `json:"run"`
+			Asset     *graph.Key                 `json:"asset"`
+			Partition *string                    `json:"partition"`
+			Name      string                     `json:"name"`
+			Passed    *bool                      `json:"passed"`
+			Severity  string                     `json:"severity"`
+			Blocking  *bool                      `json:"blocking"`
+			Text      string                     `json:"text"`
+			Metadata  map[string]json.RawMessage `json:"metadata"`
+		}{h, run, asset, partition, e.Name, e.Passed, e.Severity, e.Blocking, text, metadata})
 	case KindReload:
 		return encode(struct {
 			head
@@ -198,6 +205,21 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	}
 	type plain Event // without methods
 	return encode(plain(e))
+}
+
+// UnmarshalJSON reads any subset of the fields.
+func (e *Event) UnmarshalJSON(data []byte) error {
+	type plain Event // without methods
+	read := struct {
+		*plain
+		Partition string `json:"partition"`
+	}{plain: (*plain)(e)}
+	err := json.Unmarshal(data, &read)
+	if e.Asset != nil && read.Partition != "" {
+		key := e.Asset.At(read.Partition)
+		e.Asset = &key
+	}
+	return err
 }
 
 // A head is what every kind begins with.

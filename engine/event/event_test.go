@@ -50,7 +50,7 @@ var events = []struct {
 	},
 	{
 		Event{
-			Kind: KindStep, Run: "r1", Asset: new(graph.MustKey("a/b")), Partition: "p", Location: "north", Attempt: 2, State: Failed, MS: new(int64(5)), Rows: new(int64(0)),
+			Kind: KindStep, Run: "r1", Asset: new(graph.MustKey("a/b").At("p")), Location: "north", Attempt: 2, State: Failed, MS: new(int64(5)), Rows: new(int64(0)),
 			Bytes: new(int64(7)), DataVersion: "d1:ff", Error: &Error{Message: "no rows\x1b[31m"},
 		},
 		`{"at":"2026-11-24T07:18:31Z","event":"step","run":"r1","asset":"a/b","partition":"p","location":"north","attempt":2,"state":"failed",` +
@@ -58,19 +58,19 @@ var events = []struct {
 	},
 	{
 		Event{Kind: KindProgress, Run: "r1", Asset: new(graph.MustKey("a"))},
-		`{"at":"2026-11-24T07:18:31Z","event":"progress","run":"r1","asset":"a","fraction":null,"text":""}`,
+		`{"at":"2026-11-24T07:18:31Z","event":"progress","run":"r1","asset":"a","partition":null,"fraction":null,"text":""}`,
 	},
 	{
 		Event{Kind: KindProgress, Run: "r1", Asset: new(graph.MustKey("a")), Fraction: new(0.5), Text: "pricing"},
-		`{"at":"2026-11-24T07:18:31Z","event":"progress","run":"r1","asset":"a","fraction":0.5,"text":"pricing"}`,
+		`{"at":"2026-11-24T07:18:31Z","event":"progress","run":"r1","asset":"a","partition":null,"fraction":0.5,"text":"pricing"}`,
 	},
 	{
 		Event{Kind: KindLog, Run: "r1", Asset: new(graph.MustKey("a")), Stream: "stdout", Text: "hello"},
-		`{"at":"2026-11-24T07:18:31Z","event":"log","run":"r1","asset":"a","stream":"stdout","level":null,"text":"hello"}`,
+		`{"at":"2026-11-24T07:18:31Z","event":"log","run":"r1","asset":"a","partition":null,"stream":"stdout","level":null,"text":"hello"}`,
 	},
 	{
 		Event{Kind: KindLog, Run: "r1", Asset: new(graph.MustKey("a")), Stream: "log", Level: "warning", Text: "hello"},
-		`{"at":"2026-11-24T07:18:31Z","event":"log","run":"r1","asset":"a","stream":"log","level":"warning","text":"hello"}`,
+		`{"at":"2026-11-24T07:18:31Z","event":"log","run":"r1","asset":"a","partition":null,"stream":"log","level":"warning","text":"hello"}`,
 	},
 	{
 		Event{Kind: KindReload, Location: "north", State: "loaded", MS: new(int64(12))},

@@ -51,7 +51,7 @@ func (h *History) Assets() (map[graph.Key]Asset, error) {
 }
 
 // Remember merges the outcome of steps into what is remembered: each replaces the last run of its asset, and a duration that
-// is not negative joins the asset's durations.
+// is not negative joins the asset's durations; see Note for partitions.
 func (h *History) Remember(outcomes map[graph.Key]Outcome) error {
 	if len(outcomes) == 0 {
 		return nil
@@ -69,13 +69,7 @@ func (h *History) Remember(outcomes map[graph.Key]Outcome) error {
 	}
 	assets, _ := h.Assets() // one that cannot be understood was reported when it was read
 	for key, o := range outcomes {
-		a := assets[key]
-		a.Last = &o.Last
-		if o.TookMS >= 0 {
-			a.Took = append(a.Took, o.TookMS)
-			a.Took = a.Took[max(0, len(a.Took)-keepTook):]
-		}
-		assets[key] = a
+		Note(assets, key, o)
 	}
 	data, err := json.Marshal(assets)
 	if err != nil {
@@ -89,6 +83,27 @@ func (h *History) Remember(outcomes map[graph.Key]Outcome) error {
 		return fmt.Errorf("remember how assets ran: %w", err)
 	}
 	return nil
+}
+
+// Note puts the outcome of a step into what is remembered. What a partition took, and how it ended, is remembered of its asset; of the
+// partition itself only an end that was not good: there may be many thousands.
+func Note(assets map[graph.Key]Asset, key graph.Key, o Outcome) {
+	a := assets[key.Asset()]
+	if key.Partition() == "" || a.Last == nil || a.Last.Run != o.Last.Run || event.Good(a.Last.State) || !event.Good(o.Last.State) {
+		a.Last = &o.Last // of several partitions in one run one that failed
+	}
+	if o.TookMS >= 0 {
+		a.Took = append(slices.Clone(a.Took), o.TookMS)
+		a.Took = a.Took[max(0, len(a.Took)-keepTook):]
+	}
+	assets[key.Asset()] = a
+	switch {
+	case key.Partition() == "":
+	case event.Good(o.Last.State):
+		delete(assets, key)
+	default:
+		assets[key] = Asset{Last: &o.Last}
+	}
 }
 
 // An Outcome is how one step ended.

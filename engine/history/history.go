@@ -40,7 +40,7 @@ func (h *History) Dir(run string) string { return filepath.Join(h.dir, "runs", r
 
 // LogFile returns the file of a step's log.
 func (h *History) LogFile(run string, key graph.Key) string {
-	return filepath.Join(h.Dir(run), strings.ReplaceAll(key.String(), "/", "%2F")+".log")
+	return filepath.Join(h.Dir(run), key.FileName()+".log")
 }
 
 // idTime is how an id says when its run began, in UTC.
