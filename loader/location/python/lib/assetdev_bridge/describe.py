@@ -98,7 +98,7 @@ class Description:
     def asset(self, shared, definition, spec):
         key = "/".join(spec.key.path)
         a = {"key": key, "_spec": spec}
-        depends = [d.asset_key for d in spec.deps]
+        depends = sorted((d.asset_key for d in spec.deps), key=lambda k: k.path)  # Dagster's order is another in each process
         inputs = [k for k in depends if k in shared.values]
         a["inputs"] = ["/".join(k.path) for k in inputs]
         a["deps"] = ["/".join(k.path) for k in depends if k not in shared.values]
