@@ -1,6 +1,7 @@
 package layout
 
 import (
+	"math"
 	"math/bits"
 	"slices"
 )
@@ -13,7 +14,7 @@ func (b *builder) arrangeLanes() {
 	for i := range b.lanes {
 		b.lanes[i] = int32(i)
 	}
-	if n > 1 && n <= 512 {
+	if n > 1 && n <= 256 {
 		between := make([]int32, n*n) // edges from lane to lane
 		for s := range int32(b.n) {
 			from := b.laneOf(s)
@@ -102,9 +103,9 @@ func goodArrangement(n int, both []int32) []int32 {
 			tied[i] += both[next*n+i]
 		}
 		// A place costs the distances to all others, and one more for each edge between what it parts.
-		cut, passed, best, at := int32(0), int32(0), int32(1<<30), 0
-		costs := make([]int32, len(lanes)+1)
-		for p := range costs {
+		best, at, apart := int32(1<<30), 0, int32(0)
+		for p := range len(lanes) + 1 {
+			cost := int32(0)
 			for k, l := range lanes {
 				d := k - p
 				if d >= 0 {
@@ -112,22 +113,23 @@ func goodArrangement(n int, both []int32) []int32 {
 				} else {
 					d = -d
 				}
-				costs[p] += both[next*n+int(l)] * int32(d)
+				cost += both[next*n+int(l)] * int32(d)
 			}
-			if costs[p]+cut < best {
-				best, at = costs[p]+cut, p
+			// What stands apart on both sides of it moves one farther apart.
+			if cost += apart; cost < best {
+				best, at = cost, p
 			}
 			if p < len(lanes) {
 				for k, l := range lanes {
-					if k > p {
-						cut += both[int(lanes[p])*n+int(l)]
-					} else if k < p {
-						cut -= both[int(lanes[p])*n+int(l)]
+					switch {
+					case k > p:
+						apart += both[int(lanes[p])*n+int(l)]
+					case k < p:
+						apart -= both[int(lanes[p])*n+int(l)]
 					}
 				}
 			}
 		}
-		_ = passed
 		lanes = slices.Insert(lanes, at, int32(next))
 	}
 	for range 20 {
@@ -154,39 +156,73 @@ func goodArrangement(n int, both []int32) []int32 {
 	return lanes
 }
 
-// arrange orders the vertices of each column so that few edges cross. Lanes stay apart, and the groups of a lane start
-// beside each other.
-func (b *builder) arrange() {
-	b.start()
-	a := newArranger(b)
-	a.minimise()
+// A run is the vertices of one lane in one column: places from first to end in order.
+type run struct{ first, end, layer, lane int32 }
+
+// An arc leads to a vertex of a neighbouring column; weight edges share it.
+type arc struct{ to, weight int32 }
+
+// An arranger orders the vertices of each column so that few edges cross. Lanes stay apart, and the groups of a lane start
+// beside each other. It has its own numbers for vertices: those of one column, and there of one lane, follow each other.
+type arranger struct {
+	b       *builder
+	vertex  []int32 // the builder's numbers
+	number  []int32 // the other way round
+	column  []int32 // where each column begins, also in order
+	outs    []int32 // where the arcs of each vertex begin
+	out     []arc
+	ins     []int32
+	in      []arc
+	runs    []run
+	runAt   []int32 // for each column its first run
+	runOf   []int32 // of each vertex
+	lane    []int32
+	order   []int32
+	pos     []int32 // place in the column
+	unit    []int32 // within the lane, from 0
+	keys    []uint64
+	sums    []int32 // Fenwick tree
+	best    []int32
+	dirty   []bool  // per run
+	flip    bool    // exchange also what makes no difference: a way out of dead ends
+	crossed []int64 // per gap, of order as it was counted last
 }
 
-// start puts the vertices into the columns by lane, group and index; trunks stand where their source does, nodes without
-// edges last.
-func (b *builder) start() {
-	total := len(b.layer)
+// arrange numbers the vertices by column, lane, group and index; trunks stand where their source does, nodes without edges last.
+func (b *builder) arrange() *arranger {
+	total, count := len(b.layer), b.count
 	keys := make([]uint64, b.n)
 	for v := range b.n {
 		lonely := uint64(0)
-		if b.arc[v] == b.arc[v+1] && b.back[v] == b.back[v+1] {
+		if b.alone[v] {
 			lonely = 1
 		}
 		keys[v] = uint64(b.lane[v])<<49 | lonely<<48 | uint64(uint32(b.in.Nodes[v].Group)&0xffffff)<<24 | uint64(v)&0xffffff
 	}
 	slices.Sort(keys)
-	b.column = make([]int32, b.count+1)
+	ints := make([]int32, 10*total+2*count+6)
+	take := func(n int) []int32 {
+		part := ints[:n:n]
+		ints = ints[n:]
+		return part
+	}
+	a := &arranger{
+		b: b, vertex: take(total), number: take(total), column: take(count + 1), outs: take(total + 1), ins: take(total + 1),
+		runOf: take(total), lane: take(total), order: take(total), pos: take(total), unit: take(total), best: take(total),
+	}
 	for _, l := range b.layer {
-		b.column[l+1]++
+		a.column[l+1]++
 	}
-	for l := range b.count {
-		b.column[l+1] += b.column[l]
+	longest := int32(0)
+	for l := range count {
+		longest = max(longest, a.column[l+1])
+		a.column[l+1] += a.column[l]
 	}
-	next := slices.Clone(b.column)
-	b.order, b.pos = make([]int32, total), make([]int32, total)
+	next := take(count)
+	copy(next, a.column)
 	put := func(v int32) {
 		l := b.layer[v]
-		b.order[next[l]], b.pos[v] = v, next[l]-b.column[l]
+		a.vertex[next[l]], a.number[v] = v, next[l]
 		next[l]++
 	}
 	for _, key := range keys {
@@ -196,95 +232,311 @@ func (b *builder) start() {
 			put(t)
 		}
 	}
-}
-
-// A run is the vertices of one lane in one column: places from first to end in order.
-type run struct{ first, end, layer int32 }
-
-type arranger struct {
-	*builder
-	runs    []run
-	runAt   []int32 // for each layer its first run
-	keys    []uint64
-	sums    []int32 // Fenwick tree
-	best    []int32
-	bestSum int64
-	crossed []int64 // per gap, of order as it is
-	dirty   []bool  // per layer
-}
-
-func newArranger(b *builder) *arranger {
-	a := &arranger{builder: b}
-	longest := int32(0)
-	a.runAt = make([]int32, b.count+1)
-	for l := range b.count {
-		first, end := b.column[l], b.column[l+1]
-		longest = max(longest, end-first)
-		for i := first; i < end; {
-			j := i + 1
-			for j < end && b.lane[b.order[j]] == b.lane[b.order[i]] {
-				j++
+	for i := range int32(total) {
+		a.order[i] = i
+	}
+	a.link()
+	a.runAt = make([]int32, count+1)
+	for l := range int32(count) {
+		first, end := a.column[l], a.column[l+1]
+		for i := first; i < end; i++ {
+			if lane := b.lane[a.vertex[i]]; i == first || lane != a.runs[len(a.runs)-1].lane {
+				a.runs = append(a.runs, run{i, i, l, lane})
 			}
-			a.runs = append(a.runs, run{i, j, int32(l)})
-			i = j
+			a.runs[len(a.runs)-1].end++
+			a.runOf[i] = int32(len(a.runs) - 1)
+			a.pos[i], a.lane[i] = i-first, b.lane[a.vertex[i]]
 		}
 		a.runAt[l+1] = int32(len(a.runs))
 	}
 	a.keys = make([]uint64, 0, longest)
 	a.sums = make([]int32, longest+1)
-	a.best = make([]int32, len(b.order))
-	a.crossed = make([]int64, b.count)
-	a.dirty = make([]bool, b.count)
+	a.crossed = make([]int64, count)
+	a.dirty = make([]bool, len(a.runs))
 	return a
 }
 
-// minimise goes down and up through the columns, each time ordering one by the other, and keeps the best order.
-func (a *arranger) minimise() {
-	rounds := 24
+// link makes the arcs.
+func (a *arranger) link() {
+	b := a.b
+	each := func(f func(u, v, edges int32)) {
+		var through [maxSpan + 2]int32
+		for _, s := range a.vertex {
+			if int(s) >= b.n {
+				continue
+			}
+			first, end := b.trunk[s], b.trunk[s+1]
+			if first < end {
+				span := end - first + 1
+				clear(through[:span+2])
+				for e := b.out[s]; e < b.out[s+1]; e++ {
+					if !b.stub[e] {
+						through[b.layer[b.to[e]]-b.layer[s]]++
+					}
+				}
+				for k := span; k > 0; k-- {
+					through[k] += through[k+1]
+				}
+				from := a.number[s]
+				for v := first; v < end; v++ {
+					f(from, a.number[v], through[v-first+2])
+					from = a.number[v]
+				}
+			}
+			for e := b.out[s]; e < b.out[s+1]; e++ {
+				if t := b.to[e]; !b.stub[e] {
+					from := s
+					if k := b.layer[t] - b.layer[s]; k > 1 {
+						from = first + k - 2
+					}
+					f(a.number[from], a.number[t], 1)
+				}
+			}
+		}
+	}
+	each(func(u, v, _ int32) {
+		a.outs[u+1]++
+		a.ins[v+1]++
+	})
+	total := len(a.vertex)
+	for v := range total {
+		a.outs[v+1] += a.outs[v]
+		a.ins[v+1] += a.ins[v]
+	}
+	arcs := make([]arc, 2*a.outs[total])
+	a.out, a.in = arcs[:a.outs[total]], arcs[a.outs[total]:]
+	nextOut, nextIn := a.order, a.pos // not in use yet
+	copy(nextOut, a.outs)
+	copy(nextIn, a.ins)
+	each(func(u, v, w int32) {
+		a.out[nextOut[u]] = arc{v, w}
+		nextOut[u]++
+		a.in[nextIn[v]] = arc{u, w}
+		nextIn[v]++
+	})
+	for i := range int32(total) {
+		a.order[i] = i
+	}
+}
+
+// unfold orders each lane so that neighbours stand near each other, over all columns: by how far a vertex is from one at the
+// end of its lane, evened out between neighbours. It gives the search that follows a picture of the whole, which going from
+// column to column does not find.
+func (a *arranger) unfold() {
 	total := len(a.order)
-	switch {
-	case total > 50000:
-		rounds = 4
-	case total > 5000:
-		rounds = 8
-	case total > 500:
-		rounds = 16
-	}
-	a.bestSum = a.count_()
-	copy(a.best, a.order)
-	idle := 0
-	for i := range rounds {
-		if i%2 == 0 {
-			for l := 1; l < a.count; l++ {
-				a.sweep(l, true, i/2%2 == 1)
+	level, y := a.best, a.unit
+	queue := make([]int32, 0, total)
+	walk := func(start, base int32) {
+		from := len(queue)
+		queue = append(queue, start)
+		level[start] = base
+		for i := from; i < len(queue); i++ {
+			v := queue[i]
+			lane, next := a.lane[v], level[v]+1
+			for _, to := range a.out[a.outs[v]:a.outs[v+1]] {
+				if level[to.to] < 0 && a.lane[to.to] == lane {
+					level[to.to] = next
+					queue = append(queue, to.to)
+				}
 			}
-		} else {
-			for l := a.count - 2; l >= 0; l-- {
-				a.sweep(l, false, i/2%2 == 1)
+			for _, to := range a.in[a.ins[v]:a.ins[v+1]] {
+				if level[to.to] < 0 && a.lane[to.to] == lane {
+					level[to.to] = next
+					queue = append(queue, to.to)
+				}
 			}
 		}
-		a.transpose()
-		if sum := a.count_(); sum < a.bestSum {
-			a.bestSum, idle = sum, 0
-			copy(a.best, a.order)
-		} else if idle++; idle > 6 {
-			break
+	}
+	for i := range level {
+		level[i] = -1
+	}
+	base := make([]int32, len(a.b.lanes)) // where the next part of each lane begins
+	for v := range int32(total) {
+		if level[v] >= 0 {
+			continue
+		}
+		begin := len(queue)
+		walk(v, 0)
+		start := queue[len(queue)-1]
+		for _, u := range queue[begin:] {
+			level[u] = -1
+		}
+		queue = queue[:begin]
+		walk(start, base[a.lane[v]])
+		base[a.lane[v]] = level[queue[len(queue)-1]] + 3
+	}
+	for v := range y {
+		y[v] = level[v] << 8
+	}
+	even := func(v int32) {
+		sum, weight, lane := y[v], int32(1), a.lane[v]
+		for _, to := range a.out[a.outs[v]:a.outs[v+1]] {
+			if a.lane[to.to] == lane {
+				sum += y[to.to]
+				weight++
+			}
+		}
+		for _, to := range a.in[a.ins[v]:a.ins[v+1]] {
+			if a.lane[to.to] == lane {
+				sum += y[to.to]
+				weight++
+			}
+		}
+		if weight > 1 {
+			y[v] = sum / weight
 		}
 	}
-	copy(a.order, a.best)
-	for l := range a.count {
-		for i := a.column[l]; i < a.column[l+1]; i++ {
-			a.pos[a.order[i]] = i - a.column[l]
+	for range 3 {
+		for v := range int32(total) {
+			even(v)
+		}
+		for v := int32(total) - 1; v >= 0; v-- {
+			even(v)
+		}
+	}
+	for _, r := range a.runs {
+		keys := a.keys[:0]
+		for v := r.first; v < r.end; v++ {
+			keys = append(keys, uint64(y[v])<<32|uint64(v))
+		}
+		sortKeys(keys)
+		for k, key := range keys {
+			a.set(r, r.first+int32(k), int32(uint32(key)))
 		}
 	}
 }
 
-// sweep orders column l by the places of the neighbours in the column before (or behind) it: by their mean, or their median.
-func (a *arranger) sweep(l int, before, median bool) {
-	start, list, weights := a.arc, a.arcTo, a.weight
-	if before {
-		start, list, weights = a.back, a.backFrom, a.backW
+// set puts a vertex into a place of order.
+func (a *arranger) set(r run, place, v int32) {
+	a.order[place] = v
+	a.pos[v] = place - a.column[r.layer]
+}
+
+// minimise looks for an order with few crossings.
+func (a *arranger) minimise() {
+	a.unfold()
+	if total := len(a.order); total > 4000 {
+		a.disturbAll()
+		a.transpose(3)
+		a.count()
+		return
 	}
+	best := int64(math.MaxInt64)
+	if len(a.order) > 500 {
+		best = a.search(3, false, best)
+	} else { // from three starts
+		best = a.search(5, false, best)
+		for _, r := range a.runs {
+			for i := r.first; i < r.end; i++ {
+				a.set(r, i, i)
+			}
+		}
+		best = a.search(5, true, best)
+		for _, r := range a.runs {
+			for i := r.first; i < r.end; i++ {
+				a.set(r, i, r.first+r.end-1-i)
+			}
+		}
+		a.search(5, false, best)
+	}
+	for _, r := range a.runs {
+		for i := r.first; i < r.end; i++ {
+			a.set(r, i, a.best[i])
+		}
+	}
+	a.sift()
+	a.count()
+}
+
+// search goes up and down through the columns, each time ordering one by the other, and between times exchanges neighbours. It
+// keeps in a.best what has fewer than best crossings, and returns how many these are.
+func (a *arranger) search(rounds int, down bool, best int64) int64 {
+	mine, idle := int64(math.MaxInt64), 0
+	for i := 0; i <= rounds && idle < 3 && best > 0; i++ {
+		switch {
+		case i == 0:
+		case i%2 == 0 == down:
+			for l := 1; l < a.b.count; l++ {
+				a.sweep(l, a.ins, a.in, i/2%2 == 1)
+			}
+		default:
+			for l := a.b.count - 2; l >= 0; l-- {
+				a.sweep(l, a.outs, a.out, i/2%2 == 1)
+			}
+		}
+		a.disturbAll()
+		a.flip = i%2 == 1
+		a.transpose(2)
+		a.flip = false
+		sum := a.count()
+		if sum < best {
+			best = sum
+			copy(a.best, a.order)
+		}
+		if sum < mine {
+			mine, idle = sum, 0
+		} else {
+			idle++
+		}
+	}
+	return best
+}
+
+// sift moves each vertex to the best place in its run.
+func (a *arranger) sift() {
+	for _, r := range a.runs {
+		if r.end-r.first < 3 {
+			continue
+		}
+		for k := r.first; k < r.end; k++ {
+			v := k // vertices of a run are numbered like its places
+			ins, outs := a.in[a.ins[v]:a.ins[v+1]], a.out[a.outs[v]:a.outs[v+1]]
+			at := a.pos[v] + a.column[r.layer]
+			best, to, sum := int32(0), at, int32(0)
+			for i := at - 1; i >= r.first; i-- { // up
+				u := a.order[i]
+				if len(ins) > 0 && a.ins[u] < a.ins[u+1] {
+					sum -= a.gain(a.in[a.ins[u]:a.ins[u+1]], ins)
+				}
+				if len(outs) > 0 && a.outs[u] < a.outs[u+1] {
+					sum -= a.gain(a.out[a.outs[u]:a.outs[u+1]], outs)
+				}
+				if sum < best {
+					best, to = sum, i
+				}
+			}
+			sum = 0
+			for i := at + 1; i < r.end; i++ { // down
+				u := a.order[i]
+				if len(ins) > 0 && a.ins[u] < a.ins[u+1] {
+					sum -= a.gain(ins, a.in[a.ins[u]:a.ins[u+1]])
+				}
+				if len(outs) > 0 && a.outs[u] < a.outs[u+1] {
+					sum -= a.gain(outs, a.out[a.outs[u]:a.outs[u+1]])
+				}
+				if sum < best {
+					best, to = sum, i
+				}
+			}
+			for ; at > to; at-- {
+				a.set(r, at, a.order[at-1])
+			}
+			for ; at < to; at++ {
+				a.set(r, at, a.order[at+1])
+			}
+			a.set(r, at, v)
+		}
+	}
+}
+
+func (a *arranger) disturbAll() {
+	for r := range a.dirty {
+		a.dirty[r] = true
+	}
+}
+
+// sweep orders column l by the places of its neighbours on one side: by their mean, or their median.
+func (a *arranger) sweep(l int, start []int32, arcs []arc, median bool) {
 	for _, r := range a.runs[a.runAt[l]:a.runAt[l+1]] {
 		if r.end-r.first < 2 {
 			continue
@@ -292,22 +544,22 @@ func (a *arranger) sweep(l int, before, median bool) {
 		keys := a.keys[:0]
 		for i := r.first; i < r.end; i++ {
 			v := a.order[i]
-			first, end := start[v], start[v+1]
+			list := arcs[start[v]:start[v+1]]
 			var key uint64
-			switch d := end - first; {
-			case d == 0:
+			switch {
+			case len(list) == 0:
 				continue
-			case d == 1:
-				key = uint64(a.pos[list[first]]) << 8
-			case median && d == 2:
-				key = uint64(a.pos[list[first]]+a.pos[list[first+1]]) << 7
-			case median && d < 64:
-				key = a.median(list[first:end]) << 8
+			case len(list) == 1:
+				key = uint64(a.pos[list[0].to]) << 8
+			case median && len(list) == 2:
+				key = uint64(a.pos[list[0].to]+a.pos[list[1].to]) << 7
+			case median && len(list) < 64:
+				key = a.median(list) << 8
 			default:
 				sum, all := uint64(0), uint64(0)
-				for k := first; k < end; k++ {
-					w := uint64(weights[k])
-					sum += uint64(a.pos[list[k]]) * w
+				for _, to := range list {
+					w := uint64(to.weight)
+					sum += uint64(a.pos[to.to]) * w
 					all += w
 				}
 				key = sum << 8 / all
@@ -319,12 +571,11 @@ func (a *arranger) sweep(l int, before, median bool) {
 		}
 		sortKeys(keys)
 		// Those without neighbours keep their places; the others fill the rest in their new order.
-		column := a.column[l]
 		moved := a.sums[:0]
 		for _, k := range keys {
 			moved = append(moved, a.order[uint32(k)])
 		}
-		at := 0
+		column, at := a.column[l], 0
 		for i := r.first; i < r.end; i++ {
 			if v := a.order[i]; start[v] == start[v+1] {
 				continue
@@ -336,11 +587,11 @@ func (a *arranger) sweep(l int, before, median bool) {
 	}
 }
 
-func (a *arranger) median(list []int32) uint64 {
+func (a *arranger) median(list []arc) uint64 {
 	var space [64]int32
 	places := space[:0]
-	for _, u := range list {
-		p := a.pos[u]
+	for _, to := range list {
+		p := a.pos[to.to]
 		i := len(places)
 		places = append(places, p)
 		for ; i > 0 && places[i-1] > p; i-- {
@@ -369,10 +620,10 @@ func sortKeys(keys []uint64) {
 	}
 }
 
-// count_ counts the crossings of edges in all gaps.
-func (a *arranger) count_() int64 {
+// count counts the pairs of edges that cross in all gaps.
+func (a *arranger) count() int64 {
 	total := int64(0)
-	for l := range a.count - 1 {
+	for l := range a.b.count - 1 {
 		a.crossed[l] = a.countGap(l)
 		total += a.crossed[l]
 	}
@@ -386,46 +637,33 @@ func (a *arranger) countGap(l int) int64 {
 	clear(sums)
 	crossings, before := int64(0), int64(0)
 	for _, u := range a.order[a.column[l]:a.column[l+1]] {
-		first, end := a.arc[u], a.arc[u+1]
-		for k := first; k < end; k++ {
+		list := a.out[a.outs[u]:a.outs[u+1]]
+		for _, to := range list {
 			under := int64(0)
-			for i := a.pos[a.arcTo[k]] + 1; i > 0; i &= i - 1 {
+			for i := a.pos[to.to] + 1; i > 0; i &= i - 1 {
 				under += int64(sums[i])
 			}
-			crossings += (before - under) * int64(a.weight[k])
+			crossings += (before - under) * int64(to.weight)
 		}
-		for k := first; k < end; k++ {
-			w := a.weight[k]
-			before += int64(w)
-			for i := int(a.pos[a.arcTo[k]]) + 1; i <= size; i += i & -i {
-				sums[i] += w
+		for _, to := range list {
+			before += int64(to.weight)
+			for i := int(a.pos[to.to]) + 1; i <= size; i += i & -i {
+				sums[i] += to.weight
 			}
 		}
 	}
 	return crossings
 }
 
-// transpose exchanges neighbours of a column as long as that takes crossings away.
-func (a *arranger) transpose() {
-	for l := range a.dirty {
-		a.dirty[l] = true
-	}
-	for range 10 {
+// transpose exchanges neighbours in the runs that are dirty, as long as that takes crossings away, at most so many times for
+// each. What changes makes the runs of its neighbours dirty.
+func (a *arranger) transpose(times int) {
+	for range times {
 		better := false
-		for l := range a.count {
-			if !a.dirty[l] {
-				continue
-			}
-			a.dirty[l] = false
-			if a.transposeColumn(l) {
-				better = true
-				a.dirty[l] = true
-				if l > 0 {
-					a.dirty[l-1] = true
-				}
-				if l+1 < a.count {
-					a.dirty[l+1] = true
-				}
+		for r := range a.runs {
+			if a.dirty[r] {
+				a.dirty[r] = false
+				better = a.transposeRun(a.runs[r]) || better
 			}
 		}
 		if !better {
@@ -434,40 +672,74 @@ func (a *arranger) transpose() {
 	}
 }
 
-func (a *arranger) transposeColumn(l int) bool {
+func (a *arranger) transposeRun(r run) bool {
 	better := false
-	for _, r := range a.runs[a.runAt[l]:a.runAt[l+1]] {
-		for i := r.first; i+1 < r.end; i++ {
-			u, v := a.order[i], a.order[i+1]
-			gain := a.gain(a.back, a.backFrom, a.backW, u, v) + a.gain(a.arc, a.arcTo, a.weight, u, v)
-			if gain > 0 {
-				a.order[i], a.order[i+1] = v, u
-				a.pos[u]++
-				a.pos[v]--
-				better = true
-			}
+	u := a.order[r.first]
+	uIn, uOut := a.in[a.ins[u]:a.ins[u+1]], a.out[a.outs[u]:a.outs[u+1]]
+	for i := r.first; i+1 < r.end; i++ {
+		v := a.order[i+1]
+		vIn, vOut := a.in[a.ins[v]:a.ins[v+1]], a.out[a.outs[v]:a.outs[v+1]]
+		gain := int32(0)
+		if len(uIn) > 0 && len(vIn) > 0 {
+			gain = a.gain(uIn, vIn)
+		}
+		if len(uOut) > 0 && len(vOut) > 0 {
+			gain += a.gain(uOut, vOut)
+		}
+		if gain < 0 || gain == 0 && !a.flip {
+			u, uIn, uOut = v, vIn, vOut
+			continue
+		}
+		a.order[i], a.order[i+1] = v, u
+		a.pos[u]++
+		a.pos[v]--
+		if gain > 0 {
+			better = true
+			a.disturb(u)
+			a.disturb(v)
 		}
 	}
 	return better
 }
 
-// gain returns how many crossings on one side go away when u, which stands directly above v, changes places with it.
-func (a *arranger) gain(start, list, weights []int32, u, v int32) int32 {
-	us, ue, vs, ve := start[u], start[u+1], start[v], start[v+1]
-	if us == ue || vs == ve || (ue-us)*(ve-vs) > 4096 {
+// disturb makes the runs of a vertex and of its neighbours dirty.
+func (a *arranger) disturb(v int32) {
+	a.dirty[a.runOf[v]] = true
+	for _, u := range a.in[a.ins[v]:a.ins[v+1]] {
+		a.dirty[a.runOf[u.to]] = true
+	}
+	for _, u := range a.out[a.outs[v]:a.outs[v+1]] {
+		a.dirty[a.runOf[u.to]] = true
+	}
+}
+
+// gain returns how many crossings on one side go away when one vertex, which stands directly above another, changes places
+// with it; given are the arcs of both.
+func (a *arranger) gain(us, vs []arc) int32 {
+	pos := a.pos
+	if len(us) == 1 && len(vs) == 1 {
+		switch p, q := pos[us[0].to], pos[vs[0].to]; {
+		case p > q:
+			return us[0].weight * vs[0].weight
+		case p < q:
+			return -us[0].weight * vs[0].weight
+		}
+		return 0
+	}
+	if len(us)*len(vs) > 4096 {
 		return 0
 	}
 	gain := int32(0)
-	for i := us; i < ue; i++ {
-		p, w := a.pos[list[i]], weights[i]
-		for j := vs; j < ve; j++ {
-			q := a.pos[list[j]]
-			if p > q {
-				gain += w * weights[j]
+	for _, x := range us {
+		p, sum := pos[x.to], int32(0)
+		for _, y := range vs {
+			if q := pos[y.to]; p > q {
+				sum += y.weight
 			} else if p < q {
-				gain -= w * weights[j]
+				sum -= y.weight
 			}
 		}
+		gain += sum * x.weight
 	}
 	return gain
 }

@@ -13,25 +13,18 @@ type builder struct {
 	edges     []int32 // by target: edges
 	stub      []bool
 
-	layer    []int32
-	count    int // layers
-	topo     []int32
-	lanes    []int32 // top to bottom
-	rank     []int32 // of each lane in lanes
-	trunk    []int32
-	source   []int32
-	arc      []int32
-	arcTo    []int32
-	weight   []int32 // of each arc: edges
-	back     []int32
-	backFrom []int32
-	backW    []int32
-	column   []int32
-	order    []int32
-	pos      []int32 // place in the column
-	unit     []int32 // within the lane, from 0
-	lane     []int32 // rank of the lane of each vertex
-	size     []int32 // units of each lane
+	layer   []int32
+	count   int // layers
+	topo    []int32
+	lanes   []int32 // top to bottom
+	rank    []int32 // of each lane in lanes
+	trunk   []int32
+	source  []int32
+	unit    []int32 // within the lane, from 0
+	lane    []int32 // rank of the lane of each vertex
+	alone   []bool  // nodes without edges
+	size    []int32 // units of each lane, by rank
+	crossed []int64 // per gap: pairs of edges that cross
 }
 
 // maxSpan is how many columns an edge may bridge; those that bridge more are stubs. It bounds the number of trunks.
@@ -46,8 +39,14 @@ func place(in *Input, o Options, previous *Placed) *Placed {
 	b.layers()
 	b.arrangeLanes()
 	b.bundle()
-	b.arrange()
-	b.rows()
+	a := b.arrange()
+	a.minimise()
+	a.rows()
+	b.crossed = a.crossed
+	b.unit = make([]int32, len(b.layer))
+	for i, v := range a.vertex {
+		b.unit[v] = a.unit[i]
+	}
 	return b.finish()
 }
 
@@ -221,9 +220,13 @@ func (b *builder) layers() {
 	}
 	b.tighten(fixed)
 	// Columns without nodes are left out.
-	most := int32(0)
+	least, most := int32(0), int32(0)
 	for _, l := range b.layer {
-		most = max(most, l)
+		least = min(least, l)
+	}
+	for i := range b.layer {
+		b.layer[i] -= least
+		most = max(most, b.layer[i])
 	}
 	used := make([]int32, most+2)
 	for _, l := range b.layer {
@@ -243,47 +246,166 @@ func (b *builder) layers() {
 	}
 }
 
-// tighten moves nodes towards the side on which they have more edges, as long as that shortens edges.
+// tighten shortens edges. It moves a node, with all that stands in its way, as far as that makes the sum of all spans smaller:
+// to the right, then to the left, until nothing changes or there was enough of it.
 func (b *builder) tighten(fixed bool) {
-	for pass := range 8 {
-		moved := false
-		for i := range b.topo {
-			v := b.topo[len(b.topo)-1-i]
-			if pass%2 == 1 {
-				v = b.topo[i]
-			}
-			if fixed && b.in.Nodes[v].Layer > 0 {
-				continue
-			}
-			low, high, ins, outs := int32(-1), int32(1<<30), 0, 0
-			for k := b.in_[v]; k < b.in_[v+1]; k++ {
-				if !b.stub[b.edges[k]] {
-					low, ins = max(low, b.layer[b.from[k]]), ins+1
-				}
-			}
-			for e := b.out[v]; e < b.out[v+1]; e++ {
-				if !b.stub[e] {
-					high, outs = min(high, b.layer[b.to[e]]), outs+1
-				}
-			}
-			to := b.layer[v]
-			switch {
-			case outs > ins:
-				to = high - 1
-			case ins > outs:
-				to = low + 1
-			}
-			if to != b.layer[v] {
-				b.layer[v], moved = to, true
+	t := tightener{builder: b, mark: make([]int32, b.n), slope: make([]int32, b.n), limit: maxTogether}
+	t.outAt, t.inAt = make([]int32, b.n+1), make([]int32, b.n+1)
+	t.outs, t.ins = make([]int32, 0, len(b.to)), make([]int32, 0, len(b.to))
+	for v := range b.n {
+		for e := b.out[v]; e < b.out[v+1]; e++ {
+			if !b.stub[e] {
+				t.outs = append(t.outs, b.to[e])
 			}
 		}
+		for k := b.in_[v]; k < b.in_[v+1]; k++ {
+			if !b.stub[b.edges[k]] {
+				t.ins = append(t.ins, b.from[k])
+			}
+		}
+		t.outAt[v+1], t.inAt[v+1] = int32(len(t.outs)), int32(len(t.ins))
+	}
+	for v := range int32(b.n) {
+		if fixed && b.in.Nodes[v].Layer > 0 {
+			t.mark[v] = -1
+		}
+		for e := b.out[v]; e < b.out[v+1]; e++ {
+			if !b.stub[e] {
+				t.slope[v]--
+				t.slope[b.to[e]]++
+			}
+		}
+	}
+	awake := make([]bool, b.n)
+	for v := range awake {
+		awake[v] = true
+	}
+	t.awake = awake
+	t.budget = 60 * (b.n + len(b.to))
+	t.limit = maxTogether / 3
+	for moved := true; (moved || t.limit < maxTogether) && t.budget > 0; {
 		if !moved {
-			return
+			t.limit = maxTogether
+			for v := range awake {
+				awake[v] = true
+			}
+		}
+		moved = false
+		for i := range b.topo {
+			if v := b.topo[len(b.topo)-1-i]; t.slope[v] < 0 && awake[v] {
+				awake[v] = t.move(v, 1)
+				moved = moved || awake[v]
+			}
+		}
+		for _, v := range b.topo {
+			if t.slope[v] > 0 && awake[v] {
+				awake[v] = t.move(v, -1)
+				moved = moved || awake[v]
+			}
 		}
 	}
 }
 
-// bundle makes the trunks and the arcs between vertices of neighbouring columns.
+// maxTogether is how many nodes tighten moves at once.
+const maxTogether = 36
+
+type tightener struct {
+	*builder
+	slope  []int32 // how much longer edges become when a node moves right by one: edges in less edges out
+	mark   []int32 // the last round that a node was part of; −1: it may not move
+	round  int32
+	set    []int32
+	limit  int
+	awake  []bool // false: it was tried, and nothing around it moved since
+	budget int    // looks at nodes that are left
+	// Neighbours by edges that are no stubs.
+	outAt, outs, inAt, ins []int32
+}
+
+// move moves v by one or more columns in a direction, and what stands in its way, when that shortens edges. When that alone
+// does not pay, those that stand against it and would like to move too come along.
+func (t *tightener) move(v, direction int32) bool {
+	if t.mark[v] < 0 {
+		return false
+	}
+	t.round++
+	defer func() { t.budget -= len(t.set) }()
+	t.set = append(t.set[:0], v)
+	t.mark[v] = t.round
+	sum, asked := int32(0), 0
+	for i := 0; ; i++ {
+		if i == len(t.set) {
+			if sum < 0 {
+				break
+			}
+			// Ask those on the other side.
+			for ; asked < len(t.set) && i == len(t.set); asked++ {
+				t.ask(t.set[asked], direction)
+			}
+			if i == len(t.set) {
+				return false
+			}
+		}
+		u := t.set[i]
+		sum += t.slope[u] * direction
+		for _, w := range t.ahead(u, direction) {
+			slack := (t.layer[w]-t.layer[u])*direction - 1
+			if slack > 0 || slack < 0 || t.mark[w] == t.round {
+				continue
+			}
+			if t.mark[w] < 0 {
+				return false
+			}
+			t.mark[w] = t.round
+			t.set = append(t.set, w)
+		}
+		if len(t.set) > t.limit {
+			return false
+		}
+	}
+	step := int32(1 << 30)
+	for _, u := range t.set {
+		for _, w := range t.ahead(u, direction) {
+			if slack := (t.layer[w]-t.layer[u])*direction - 1; t.mark[w] != t.round && slack >= 0 {
+				step = min(step, slack)
+			}
+		}
+	}
+	if step == 1<<30 {
+		step = 1
+	}
+	for _, u := range t.set {
+		t.layer[u] += step * direction
+		t.awake[u] = true
+		for _, w := range t.ahead(u, 1) {
+			t.awake[w] = true
+		}
+		for _, w := range t.ahead(u, -1) {
+			t.awake[w] = true
+		}
+	}
+	return true
+}
+
+// ask takes along the neighbours directly behind u that would like to move.
+func (t *tightener) ask(u, direction int32) {
+	for _, w := range t.ahead(u, -direction) {
+		if (t.layer[u]-t.layer[w])*direction == 1 && t.mark[w] != t.round && t.mark[w] >= 0 && t.slope[w]*direction < 0 {
+			t.mark[w] = t.round
+			t.set = append(t.set, w)
+		}
+	}
+}
+
+// ahead returns the neighbours of u in a direction.
+func (t *tightener) ahead(u, direction int32) []int32 {
+	if direction > 0 {
+		return t.outs[t.outAt[u]:t.outAt[u+1]]
+	}
+	return t.ins[t.inAt[u]:t.inAt[u+1]]
+}
+
+// bundle makes the trunks.
 func (b *builder) bundle() {
 	n := b.n
 	b.trunk = make([]int32, n+1)
@@ -299,82 +421,24 @@ func (b *builder) bundle() {
 		next += span - 1
 	}
 	b.trunk[n] = next
-	b.source = make([]int32, int(next)-n)
 	total := int(next)
+	b.source = make([]int32, total-n)
 	layer := make([]int32, total)
 	copy(layer, b.layer[:n])
 	b.layer = layer
 	b.lane = make([]int32, total)
-	b.arc = make([]int32, total+1)
-	b.back = make([]int32, total+1)
+	b.alone = make([]bool, n)
 	for s := range int32(n) {
 		b.lane[s] = b.rank[b.laneOf(s)]
+		b.alone[s] = b.out[s] == b.out[s+1] && b.in_[s] == b.in_[s+1]
 		for v := b.trunk[s]; v < b.trunk[s+1]; v++ {
 			b.source[v-int32(n)] = s
 			b.lane[v] = b.lane[s]
 			b.layer[v] = b.layer[s] + 1 + v - b.trunk[s]
-			b.back[v+1] = 1
-			from := v - 1
-			if v == b.trunk[s] {
-				from = s
-			}
-			b.arc[from+1]++
-		}
-		for e := b.out[s]; e < b.out[s+1]; e++ {
-			if !b.stub[e] {
-				b.arc[b.entryFrom(s, b.to[e])+1]++
-				b.back[b.to[e]+1]++
-			}
-		}
-	}
-	for v := range total {
-		b.arc[v+1] += b.arc[v]
-		b.back[v+1] += b.back[v]
-	}
-	arcs := b.arc[total]
-	b.arcTo, b.weight = make([]int32, arcs), make([]int32, arcs)
-	b.backFrom, b.backW = make([]int32, arcs), make([]int32, arcs)
-	nextArc, nextBack := slices.Clone(b.arc[:total]), slices.Clone(b.back[:total])
-	join := func(u, v, w int32) {
-		b.arcTo[nextArc[u]], b.weight[nextArc[u]] = v, w
-		nextArc[u]++
-		b.backFrom[nextBack[v]], b.backW[nextBack[v]] = u, w
-		nextBack[v]++
-	}
-	through := make([]int32, maxSpan+2)
-	for s := range int32(n) {
-		if b.trunk[s] < b.trunk[s+1] {
-			clear(through)
-			for e := b.out[s]; e < b.out[s+1]; e++ {
-				if !b.stub[e] {
-					through[b.layer[b.to[e]]-b.layer[s]]++
-				}
-			}
-			for k := maxSpan; k > 0; k-- {
-				through[k] += through[k+1]
-			}
-			from := s
-			for v := b.trunk[s]; v < b.trunk[s+1]; v++ {
-				join(from, v, through[b.layer[v]-b.layer[s]+1])
-				from = v
-			}
-		}
-		for e := b.out[s]; e < b.out[s+1]; e++ {
-			if !b.stub[e] {
-				join(b.entryFrom(s, b.to[e]), b.to[e], 1)
-			}
 		}
 	}
 }
 
 func (b *builder) laneOf(s int32) int32 {
 	return min(max(b.in.Nodes[s].Lane, 0), int32(max(len(b.in.Lanes), 1)-1))
-}
-
-// entryFrom returns the vertex from which an edge enters the column of its target.
-func (b *builder) entryFrom(s, t int32) int32 {
-	if span := b.layer[t] - b.layer[s]; span > 1 {
-		return b.trunk[s] + span - 2
-	}
-	return s
 }

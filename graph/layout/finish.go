@@ -41,6 +41,11 @@ func (b *builder) finish() *Placed {
 		}
 	}
 	p.measure()
+	p.crossings = make([]int32, len(p.width))
+	for l, c := range b.crossed {
+		p.crossings[l] = int32(min(c, 1<<31-1))
+		p.tidy += int(c)
+	}
 	return p
 }
 
@@ -353,5 +358,4 @@ func (p *Placed) measure() {
 		}
 	}
 	p.w = int(at)
-	p.crossings = make([]int32, len(p.width))
 }
