@@ -361,15 +361,32 @@ func (p *planner) withoutWaste(steps []Step) []Step {
 		}
 		for _, s := range steps[k:end] {
 			needed[s.Asset] = true
-			for _, u := range s.After {
-				needed[u] = true
-			}
-			for _, u := range p.g.Upstreams(s.Asset) { // those that are made with it
+			for _, u := range p.g.Upstreams(s.Asset) {
 				needed[u] = true
 			}
 		}
 	}
-	return slices.DeleteFunc(steps, func(s Step) bool { return !needed[s.Asset] })
+	all := len(steps)
+	if steps = slices.DeleteFunc(steps, func(s Step) bool { return !needed[s.Asset] }); len(steps) == all {
+		return steps
+	}
+	// Where some of a unit are left out, the others need not wait for what only these read.
+	for begin := 0; begin < len(steps); {
+		members := []int32{}
+		end := begin
+		for ; end < len(steps) && (end == begin || !steps[end].Unit.IsZero() && steps[end].Unit == steps[begin].Unit); end++ {
+			i, _ := p.g.resolve(steps[end].Asset)
+			members = append(members, i)
+		}
+		if !steps[begin].Unit.IsZero() {
+			after := p.g.keysAt(p.after(members))
+			for k := begin; k < end; k++ {
+				steps[k].After = after
+			}
+		}
+		begin = end
+	}
+	return steps
 }
 
 // together reports whether one step makes both assets, and neither without the other.
