@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/assetdev/assetdev/engine/event"
@@ -130,21 +131,16 @@ func (e *Engine) autoRun() {
 	fresh := e.judge()
 	policy := e.policy()
 	var made []graph.Key
+	stale := e.staleForAuto(fresh)
 	for _, key := range e.graph.Keys() {
-		status := fresh.Status(e.latest(key))
-		needed := status == graph.Stale || status == graph.Missing || status == graph.Overdue
-		if needed && (e.autoMade[key] || policy.catchUp) {
+		if stale(key) && (e.autoMade[key] || policy.catchUp) {
 			made = append(made, key)
 		}
-	}
-	stale := func(key graph.Key) bool {
-		s := fresh.Status(e.latest(key))
-		return s == graph.Stale || s == graph.Missing || s == graph.Overdue
 	}
 	start, waiting := policy.decide(e.graph, made, stale, func(key graph.Key) autoInput {
 		asset, _ := e.graph.Asset(key)
 		stored := fresh.Stored(key)
-		stored.Last = e.stored[e.latest(key)].Last
+		stored.Last = e.stored[e.latest(key)].Last // a failure of another partition does not count
 		return autoInput{asset: asset, stored: stored, forecastMS: e.forecast(key), code: asset.Code.Version, inputs: e.inputVersions(e.latest(key))}
 	})
 	for key := range e.autoMade {
@@ -155,6 +151,9 @@ func (e *Engine) autoRun() {
 	e.waits(waiting)
 	if len(start) == 0 {
 		return
+	}
+	for i, key := range start {
+		start[i] = e.latest(key)
 	}
 	if _, err := e.materialize(Materialize{Keys: start, By: "auto", Confirmed: true}); err != nil {
 		e.notice(diag.New("auto", "auto-run: %w", err))
@@ -183,12 +182,42 @@ func (e *Engine) waits(waiting map[graph.Key]string) {
 	e.autoWhy = waiting
 }
 
-// latest returns the key of the latest partition of an asset that has some; auto-run starts no other. Of any other asset it is the key.
+// latest returns the key of the partition of an asset that auto-run may start: the latest, where that is due, else the last that exists. Of any
+// other asset it is the key.
 func (e *Engine) latest(key graph.Key) graph.Key {
-	if keys := e.graph.PartitionKeys(key); len(keys) > 0 && key.Partition() == "" {
+	keys := e.graph.PartitionKeys(key)
+	if len(keys) == 0 || key.Partition() != "" {
+		return key
+	}
+	if asset, _ := e.graph.Asset(key); asset.Partitions.Kind == graph.Windows {
 		return keys[len(keys)-1]
 	}
-	return key
+	return e.judge().Default(key)
+}
+
+// staleForAuto returns whether an asset is not up to date, as far as auto-run can do something about it: of an asset with partitions only
+// the latest counts, also for who reads all of them.
+func (e *Engine) staleForAuto(fresh *graph.Freshness) func(graph.Key) bool {
+	known := map[graph.Key]bool{}
+	var stale func(graph.Key) bool
+	stale = func(key graph.Key) bool {
+		key = e.latest(key)
+		switch status := fresh.Status(key); {
+		case status == graph.Missing || status == graph.Overdue:
+			return true
+		case status != graph.Stale || !e.graph.Partitioned():
+			return status == graph.Stale
+		}
+		found, ok := known[key]
+		if !ok {
+			found = slices.ContainsFunc(fresh.Reasons(key), func(r graph.Reason) bool {
+				return r.Kind != graph.UpstreamStale || stale(r.Asset) || fresh.Status(r.Asset) == graph.Unknown
+			})
+			known[key] = found
+		}
+		return found
+	}
+	return stale
 }
 
 // forecast returns how long the step of an asset or a partition takes, in ms, -1 when unknown.

@@ -112,8 +112,11 @@ func (u *unfolding) whole(i int32, list []int32) []int32 {
 	if last < 0 {
 		return list
 	}
-	if !u.latest {
+	switch {
+	case !u.latest:
 		list = append(list, c.exist...)
+	case !due(n) && len(c.exist) > 0:
+		return append(list, c.exist[len(c.exist)-1])
 	}
 	if !slices.Contains(list, last) && (due(n) || len(c.exist) == 0 || c.stored[last].exists()) {
 		list = append(list, last)

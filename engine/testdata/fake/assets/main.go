@@ -1,7 +1,7 @@
 // Command assets is a code location for tests: what it says and makes stands in files beside it, so that tests can say anything.
 //
-// describe.jsonl holds the messages that answer a describe. make.json maps an asset to what becomes of it; error in it fails the process.
-// What was asked is written to asked/ASSET.json, with "/" as "_".
+// describe.jsonl holds the messages that answer a describe. make.json maps an asset, or ASSET[PARTITION], to what becomes of it; error in it fails
+// the process. What was asked is written to asked/ASSET.json and asked/ASSET[PARTITION].json, with "/" as "_".
 package main
 
 import (
@@ -50,8 +50,8 @@ func main() {
 	line, err := bufio.NewReaderSize(channel, 1<<20).ReadBytes('\n')
 	check(err)
 	var request struct {
-		Type, Asset, Output string
-		Outputs             []output
+		Type, Asset, Output, Partition string
+		Outputs                        []output
 	}
 	check(json.Unmarshal(line, &request))
 	if request.Type == "describe" {
@@ -65,7 +65,9 @@ func main() {
 		return
 	}
 	check(os.MkdirAll("asked", 0o777))
-	check(os.WriteFile("asked/"+strings.ReplaceAll(request.Asset, "/", "_")+".json", line, 0o666))
+	for _, name := range []string{request.Asset, request.Asset + "[" + request.Partition + "]"} {
+		check(os.WriteFile("asked/"+strings.ReplaceAll(name, "/", "_")+".json", line, 0o666))
+	}
 	data, err := os.ReadFile("make.json")
 	check(err)
 	things := map[string]thing{}
@@ -77,7 +79,10 @@ func main() {
 	var results []map[string]any
 	failure := ""
 	for _, w := range wanted {
-		made := things[w.Asset]
+		made, ok := things[w.Asset+"["+request.Partition+"]"]
+		if !ok {
+			made = things[w.Asset]
+		}
 		if made.Print != "" {
 			fmt.Println(made.Print)
 		}
