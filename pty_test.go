@@ -351,9 +351,9 @@ func TestScreenGivesTheEditorTheTerminal(t *testing.T) {
 	}
 }
 
-// TestPdbGivesEachStepTheTerminal: what a step asks on its standard output is on the screen, what is typed is its input, an interrupt
-// is for it alone, and assetdev goes on afterwards.
-func TestPdbGivesEachStepTheTerminal(t *testing.T) {
+// newFakeBench writes a workspace whose one location makes these assets as makes says, each of the one before it. It is trusted.
+func newFakeBench(t *testing.T, makes string, assets ...string) *bench {
+	t.Helper()
 	b := newBench(t, false)
 	for _, name := range []string{"north", "south"} {
 		if err := os.RemoveAll(filepath.Join(b.dir, name)); err != nil {
@@ -363,17 +363,27 @@ func TestPdbGivesEachStepTheTerminal(t *testing.T) {
 	if err := os.CopyFS(filepath.Join(b.dir, "north"), os.DirFS("engine/testdata/fake")); err != nil {
 		t.Fatal(err)
 	}
+	describe, deps := "", ""
+	for _, key := range assets {
+		describe += fmt.Sprintf(`{"type": "asset", "asset": {"key": %q, "code_version": "1", "deps": [%s]}}`+"\n", key, deps)
+		deps = fmt.Sprintf("%q", key)
+	}
 	for name, text := range map[string]string{
-		"workspace.yaml":       "load_from:\n  - go_package: {package_name: ./assets, location_name: north, working_directory: ./north}\n",
-		"north/go.mod":         "module fake\n\ngo 1.26\n",
-		"north/describe.jsonl": `{"type": "asset", "asset": {"key": "a", "code_version": "1"}}` + "\n" + `{"type": "asset", "asset": {"key": "b", "deps": ["a"], "code_version": "1"}}` + "\n",
-		"north/make.json":      `{"a": {"format": "none", "ask": "what is it? "}, "b": {"format": "none", "ask": "and now? "}}`,
+		"workspace.yaml": "load_from:\n  - go_package: {package_name: ./assets, location_name: north, working_directory: ./north}\n",
+		"north/go.mod":   "module fake\n\ngo 1.26\n", "north/describe.jsonl": describe, "north/make.json": makes,
 	} {
 		if err := os.WriteFile(filepath.Join(b.dir, name), []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
 	b.command("trust")
+	return b
+}
+
+// TestPdbGivesEachStepTheTerminal: what a step asks on its standard output is on the screen, what is typed is its input, an interrupt
+// is for it alone, and assetdev goes on afterwards.
+func TestPdbGivesEachStepTheTerminal(t *testing.T) {
+	b := newFakeBench(t, `{"a": {"format": "none", "ask": "what is it? "}, "b": {"format": "none", "ask": "and now? "}}`, "a", "b")
 	s := b.start("assetdev", 100, 30, "materialize", "b", "--pdb")
 	s.shows(`what is it\?`)
 	s.keys("first\r")
@@ -381,6 +391,24 @@ func TestPdbGivesEachStepTheTerminal(t *testing.T) {
 	s.keys("\x03") // ends the step, not assetdev
 	s.ends(1, `a .* succeeded`, `b .* failed`, `run .* failed`)
 	if got := b.command("preview", "a"); !strings.Contains(got, "first") {
+		t.Errorf("a read something else: %s", got)
+	}
+}
+
+// TestScreenGivesADebuggedStepTheTerminal: D runs the step on the terminal, and the screen comes back.
+func TestScreenGivesADebuggedStepTheTerminal(t *testing.T) {
+	b := newFakeBench(t, `{"a": {"format": "none", "ask": "what is it? "}}`, "a")
+	s := b.start("assetdev", 80, 24)
+	s.shows(`a .*missing`)
+	s.keys("D")
+	s.shows(`a runs here`, `what is it\?`)
+	s.keys("screen\r")
+	s.shows(`a succeeded; enter goes back to the screen`)
+	s.keys("\r")
+	s.shows(`a .*fresh`, `\? help`)
+	s.keys("q")
+	s.ends(0)
+	if got := b.command("preview", "a"); !strings.Contains(got, "screen") {
 		t.Errorf("a read something else: %s", got)
 	}
 }

@@ -176,6 +176,10 @@ func lookActions() []*Action {
 			},
 			Run: (*Model).edit,
 		},
+		{
+			ID: "debug", Keys: []string{"D"}, Title: "run its step here, with the terminal: breakpoint() works", Rank: 67,
+			Enabled: canDebug, Run: (*Model).debug, Sends: []engine.Command{engine.Materialize{}},
+		},
 		{ID: "open-data", Keys: []string{"o"}, Title: "open the folder with its data", Rank: 69, Enabled: func(m *Model) string {
 			if reason := needsCursor(m); reason != "" {
 				return reason

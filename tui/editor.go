@@ -58,11 +58,15 @@ func (m *Model) editAt(file string, ln int) tea.Cmd {
 	start := tea.Exec(visit{cmd.Run, m.out}, func(err error) tea.Msg { return editorMsg{err} })
 	asking := m.asking
 	return func() tea.Msg {
-		// What the terminal still has to say to us must not become the editor's input.
-		for until := time.Now().Add(answerPatience); asking != nil && asking() && time.Now().Before(until); {
-			time.Sleep(5 * time.Millisecond)
-		}
+		hearOut(asking)
 		return start()
+	}
+}
+
+// hearOut waits for what the terminal still has to say to us: it must not become the input of who gets the terminal.
+func hearOut(asking func() bool) {
+	for until := time.Now().Add(answerPatience); asking != nil && asking() && time.Now().Before(until); {
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 
