@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -167,6 +169,39 @@ func (e *Engine) adoptElsewhere(ctx context.Context, draft graph.Record, made *g
 	}
 	_, _, err := e.manager.Commit(ctx, iomanager.Draft{Record: draft, Format: iomanager.FormatNone, AuthorDataVersion: version})
 	return err
+}
+
+// placeOf returns the file of data that lies elsewhere, "" when it is not known to be one: what the record of an adopted asset, or the
+// I/O manager that stored it, or the framework's own history says.
+func placeOf(record *graph.Record, made *graph.Made) string {
+	path := ""
+	switch {
+	case record != nil:
+		path = record.Metadata["path"]
+	case made != nil:
+		path = made.Path
+	}
+	if !filepath.IsAbs(path) {
+		return ""
+	}
+	return path
+}
+
+// showElsewhere puts data that lies elsewhere into a step's view, under the name that it would have if it were ours, so that readers which are
+// directed to the view find it: those written by hand, and I/O managers whose base folder is SHARED_ASSETS_PATH. What is no file stays with its
+// own I/O manager.
+func showElsewhere(view string, key graph.Key, path string) error {
+	if info, err := os.Stat(path); path == "" || err != nil || !info.Mode().IsRegular() {
+		return nil //nolint:nilerr // what reads it says so
+	}
+	link := filepath.Join(view, filepath.FromSlash(key.Bare().String())+filepath.Ext(path))
+	if err := os.MkdirAll(filepath.Dir(link), 0o700); err != nil {
+		return fmt.Errorf("make the view: %w", err)
+	}
+	if err := os.Symlink(path, link); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("make the view: %w", err)
+	}
+	return nil
 }
 
 // previewMade shows what the framework's own history says of an asset: the rows of its file, when that is Parquet, else its metadata.

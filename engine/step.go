@@ -559,6 +559,11 @@ func (s *stepRun) request(ctx context.Context) (request wire.Request, wanted []i
 				input.DataVersion = s.versions[in.Key]
 			}
 		}
+		if input.Elsewhere && in.File == "" {
+			if err := showElsewhere(request.View, in.Key, placeOf(known.Record, known.made)); err != nil {
+				return request, nil, err
+			}
+		}
 		request.Inputs = append(request.Inputs, input)
 	}
 	return request, wanted, nil

@@ -514,3 +514,41 @@ func TestWhatALocationSaysOfItself(t *testing.T) {
 		s.open(Options{Passive: true})
 	}
 }
+
+// Readers that are directed to the view find what lies elsewhere.
+func TestShowElsewhere(t *testing.T) {
+	dir, view := t.TempDir(), filepath.Join(t.TempDir(), "view")
+	path := filepath.Join(dir, "old name.parquet")
+	if err := os.WriteFile(path, []byte("rows"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	record := func(path string) *graph.Record { return &graph.Record{Metadata: map[string]string{"path": path}} }
+	for _, test := range []struct {
+		key    string
+		record *graph.Record
+		made   *graph.Made
+		want   string // in the view
+	}{
+		{"adopted", record(path), &graph.Made{Path: "/nowhere"}, "adopted.parquet"},
+		{"marts/made", nil, &graph.Made{Path: path}, "marts/made.parquet"},
+		{"relative", record("old name.parquet"), nil, ""},
+		{"gone", nil, &graph.Made{Path: path + ".gone"}, ""},
+		{"folder", nil, &graph.Made{Path: dir}, ""},
+		{"table", &graph.Record{}, nil, ""},
+		{"nothing", nil, nil, ""},
+	} {
+		for range 2 { // a second time it is there
+			if err := showElsewhere(view, graph.MustKey(test.key), placeOf(test.record, test.made)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		data, err := os.ReadFile(filepath.Join(view, filepath.FromSlash(test.want)))
+		if test.want != "" && string(data) != "rows" {
+			t.Errorf("%s: %q, %v", test.key, data, err)
+		}
+	}
+	files, err := filepath.Glob(filepath.Join(view, "*"))
+	if err != nil || len(files) != 2 {
+		t.Errorf("the view holds %v, %v; want adopted.parquet and marts", files, err)
+	}
+}
