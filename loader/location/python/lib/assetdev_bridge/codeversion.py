@@ -1325,7 +1325,7 @@ class _File:
 
 
 class _Module:
-    __slots__ = ("name", "file", "package", "folders", "summary", "source", "symbols", "bind", "linked", "gen", "deps", "surface", "globals", "roots")
+    __slots__ = ("name", "file", "package", "folders", "summary", "source", "symbols", "bind", "linked", "gen", "deps", "surface", "globals", "roots", "trail")
 
 
 class _Link:
@@ -1359,7 +1359,7 @@ class Index:
         self.cache_dir = os.path.join(cache_dir, "%s-%d-%s" % (ALGORITHM, _FORMAT, PYTHON)) if cache_dir else ""
         self.env = os.environ if env is None else env
         self.files, self.modules, self.alias = {}, {}, {}
-        self.gen, self.graph, self.previous, self.parsed = 0, None, None, 0
+        self.gen, self.graph, self.previous, self.parsed, self.renamed, self.trail = 0, None, None, 0, False, set()
         self.entry_names, self.wholes, self.outside_hashes, self.memo = (), (), {}, {}
         self.errors = []  # [{file, line, column, message}] of the modules that the last versions() looked at
 
@@ -1482,6 +1482,7 @@ class Index:
         module.package = name if spec.folders else name.rpartition(".")[0]
         module.source = self.load(spec.file) if spec.file else None
         module.surface = module.linked = module.deps = None
+        module.trail = set()  # (module, name) that following its references asked for
         module.gen = -1
         self.modules[name] = module
         self.digest(module)
@@ -1514,11 +1515,23 @@ class Index:
                             bound.append(symbol)
         nodes = summary["nodes"] if summary is not None and "error" not in summary else ()
         module.globals = any(r.startswith("c:") for node in nodes for r in node["d"])
-        traits = [(n["k"], n.get("q"), n.get("v"), n.get("i")) for n in nodes]
-        surface = (module.bind, module.symbols, traits, summary and summary.get("stars"), summary and "error" in summary, module.globals)
-        if module.surface is not None and surface != module.surface:
-            self.gen += 1  # what others mean by names of it may have changed
-        module.surface = surface
+        traits = {}
+        for symbol, n in zip(module.symbols, nodes):
+            for name in n["n"]:
+                traits.setdefault(name, []).append((symbol, n["k"], n.get("q"), n.get("v"), n.get("i")))
+        for name, bound in module.bind.items():
+            traits.setdefault(name, []).append(bound)
+        before, module.surface = module.surface, (traits, summary and summary.get("stars"), summary and "error" in summary, module.globals)
+        if before is None or before == module.surface:
+            return
+        self.renamed = True
+        if before[1:] != module.surface[1:]:
+            self.gen += 1  # any name may mean something else
+            return
+        names = {(module.name, n) for n in set(before[0]) | set(traits) if before[0].get(n) != traits.get(n)}
+        for other in self.modules.values():
+            if other is not None and not names.isdisjoint(other.trail):
+                other.linked, other.roots = None, {}
 
     def absolute(self, module, level, name):
         if not level:
@@ -1588,6 +1601,7 @@ class Index:
         key = (module.name, name)
         if key in seen:
             return frozenset()
+        self.trail.add(key)
         seen = seen | {key}
         found, bound = set(), module.bind.get(name)
         for b in bound or ():
@@ -1781,7 +1795,8 @@ class Index:
 
     def links(self, module):
         if module.linked is None or module.gen != self.gen:
-            module.linked, module.roots = [], {}
+            module.linked, module.roots, module.trail = [], {}, set()
+            self.trail = module.trail
             summary = module.summary
             if summary is not None and "error" not in summary:
                 for symbol, node in zip(module.symbols, summary["nodes"]):
@@ -1808,7 +1823,7 @@ class Index:
             g.names = self.closure(names + g.extra)
             if g.gen == self.gen:
                 break
-        if previous is not None and previous.gen == g.gen and previous.names == g.names and self.rehash(previous):
+        if previous is not None and not self.renamed and previous.gen == g.gen and previous.names == g.names and self.rehash(previous):
             self.graph, self.memo = previous, {}
             return previous
         g.extra = ()
@@ -1835,6 +1850,7 @@ class Index:
             for l in self.links(module):
                 g.links[l.symbol] = l
             g.shapes[name] = self.shape(module)
+            self.trail = module.trail
             for key, digest, refs, line, end, owner in (module.summary or {}).get("resources", ()):
                 node = {"h": digest, "l": line, "e": end, "k": "effect", "n": []}
                 symbol = "%s resource %s" % (name, key)
@@ -1842,23 +1858,30 @@ class Index:
                     symbol += "'"
                 l = self.link(module, symbol, node, refs, ())
                 if l.loose and owner < len(module.symbols):
-                    l.targets.add(module.symbols[owner])
+                    l.edges.append(module.symbols[owner])
                 g.links[symbol] = l
                 g.resources.setdefault(key, []).append(symbol)
                 resources.append(symbol)
-        g.ids, g.keys, g.edges = {}, [], []
+        g.keys = list(g.links)
+        ids = g.ids = {symbol: i for i, symbol in enumerate(g.keys)}
+        g.edges = [set() for _ in g.keys]  # what nodes name
+        g.added = {}  # what else they reach
+        g.called = set()  # what runs when modules are imported
 
         def identity(target):
-            i = g.ids.get(target)
+            i = ids.get(target)
             if i is None:
-                i = g.ids[target] = len(g.keys)
+                i = ids[target] = len(g.keys)
                 g.keys.append(target)
                 g.edges.append(set())
             return i
 
-        g.keys = list(g.links)
-        g.edges = [set() for _ in g.keys]
-        ids = g.ids = {symbol: i for i, symbol in enumerate(g.keys)}
+        def add(i, j):
+            if i in g.added:
+                g.added[i].add(j)
+            else:
+                g.added[i] = {j}
+
         for symbol, l in g.links.items():
             edges = g.edges[ids[symbol]]
             for t in l.edges:
@@ -1866,23 +1889,23 @@ class Index:
                 edges.add(identity(t) if i is None else i)
             for p in l.node.get("p", ()) if g.resources else ():
                 for r in g.resources.get(p, ()):
-                    edges.add(ids[r])
+                    add(ids[symbol], ids[r])
             for t in l.parents:
                 parent = g.links.get(t)
                 if parent is not None and self.sees_subclasses(parent, g):
-                    g.edges[g.ids[t]].add(g.ids[symbol])
+                    add(ids[t], ids[symbol])
         if resources:
             for symbol, l in g.links.items():
                 if l.node.get("p") and "*" in g.resources and not any(p in g.resources for p in l.node["p"]):
                     if any(r.partition(":")[2].endswith("Resource") for r in l.node["d"] if r.startswith("r:")):
                         for r in g.resources["*"]:
-                            g.edges[g.ids[symbol]].add(g.ids[r])
+                            add(ids[symbol], ids[r])
         # changes at module level
         for name in g.names:
             if self.modules[name].globals:  # eval, exec or globals() at module level may bind any name of the module
-                dynamic = [g.ids[l.symbol] for l in self.modules[name].linked if l.dynamic]
-                for l in self.modules[name].linked:
-                    g.edges[g.ids[l.symbol]].update(dynamic)
+                for d in [ids[l.symbol] for l in self.modules[name].linked if l.dynamic]:
+                    for l in self.modules[name].linked:
+                        add(ids[l.symbol], d)
         for symbol, l in g.links.items():
             kind = l.node["k"]
             if not l.calls and not l.changes and kind != "effect" and kind != "block":
@@ -1901,10 +1924,11 @@ class Index:
             if kind in ("effect", "block") and symbol not in resources:
                 unknown = not changes and not l.dynamic
                 if outside and l.drops or unknown and (kind == "effect" or l.drops):
-                    g.edges[identity("#" + l.module.name)].add(g.ids[symbol])
+                    add(identity("#" + l.module.name), ids[symbol])
             for t in changes:
-                if t != symbol and (t in g.ids or t[0] == "#" and t[1:] in loaded):
-                    g.edges[identity(t)].add(g.ids[symbol])
+                if t != symbol and (t in ids or t[0] == "#" and t[1:] in loaded):
+                    add(identity(t), ids[symbol])
+            g.called |= called
         for name in g.names:
             module = self.modules[name]
             edges = g.edges[identity("#" + name)]
@@ -1944,6 +1968,7 @@ class Index:
                     edges.add(identity(("*" if self.module(base) is not None else "!") + base))
         self.merkle(g)
         self.graph = self.previous = g
+        self.renamed = False
         self.memo = {}
         return g
 
@@ -1968,19 +1993,18 @@ class Index:
                     self.flags[symbol] = "v" + node["v"]
 
     def shape(self, module):
-        """All that a module says to the graph, but not the hashes of its nodes."""
+        """What a module says to the graph beside the hashes of its nodes, what they name and what functions do when they are called."""
         return (
             self.dependencies(module),
             (module.summary or {}).get("resources"),
             [
-                (l.symbol, l.edges[0], sorted(l.edges), l.calls, l.all_calls, l.changes, l.all_changes, l.outside, l.all_outside, l.drops, l.dynamic,
-                 l.parents, l.node["k"], l.node.get("p"), l.node.get("i"), bool(l.env), bool(l.reasons))
+                (l.symbol, l.calls, l.changes, l.outside, l.drops, l.dynamic, l.parents, l.node["k"], l.node.get("p"), l.node.get("i"))
                 for l in module.linked
             ],
         )  # fmt: skip
 
     def rehash(self, g):
-        """Takes the new hashes of changed nodes into a graph whose edges stay; False when they do not."""
+        """Takes changed nodes into a graph whose shape stays; False when it does not."""
         changed = []
         for name in g.names:
             module = self.modules[name]
@@ -1988,28 +2012,57 @@ class Index:
                 self.links(module)
                 if self.shape(module) != g.shapes[name]:
                     return False
-                changed.append(module)
+                changed.extend(module.linked)
+        moved = []
+        for l in changed:
+            old = g.links[l.symbol]
+            if l.symbol in g.called and (l.all_calls, l.all_changes, l.all_outside) != (old.all_calls, old.all_changes, old.all_outside):
+                return False
+            edges = {g.ids.get(t) for t in l.edges}
+            i = g.ids[l.symbol]
+            if edges != g.edges[i]:
+                number = g.component[i]
+                if None in edges or len(g.members[number]) > 1 or any(g.component[j] > number for j in edges):
+                    return False  # something new, or a cycle may begin or end, or the order of components
+                moved.append((i, edges))
+        for i, edges in moved:
+            g.edges[i] = edges
+            number = g.component[i]
+            g.below[number] = {g.component[j] for j in edges.union(g.added.get(i, ()))} - {number}
         dirty = set()
-        for module in changed:
-            for l in module.linked:
-                i = g.ids[l.symbol]
-                g.links[l.symbol] = l
-                if g.own[i] != l.own:
-                    g.own[i] = l.own
-                    dirty.add(g.component[i])
+        for l in changed:
+            i = g.ids[l.symbol]
+            g.links[l.symbol] = l
+            g.own[i] = l.own
+            dirty.add(g.component[i])
+            bit = 1 << i
+            g.env_mask = g.env_mask | bit if l.env else g.env_mask & ~bit
+            g.reason_mask = g.reason_mask | bit if l.reasons or "opaque" in l.module.summary else g.reason_mask & ~bit
         for number, below in enumerate(g.below):
             if number in dirty or not dirty.isdisjoint(below):
-                before = g.hash[number]
-                g.hash[number] = self.component_hash(g, number)
-                if g.hash[number] != before:
+                before = g.hash[number], g.reach[number]
+                self.component(g, number)
+                if before == (g.hash[number], g.reach[number]):
+                    dirty.discard(number)
+                else:
                     dirty.add(number)
         return True
 
-    def component_hash(self, g, number):
-        text = sorted([g.own[m] + g.keys[m] for m in g.members[number] if g.own[m]])
+    def component(self, g, number):
+        """The hash and the reach of a component, from its members and the components below it."""
+        text, reach = [], 0
+        for m in g.members[number]:
+            if g.own[m]:
+                text.append(g.own[m] + g.keys[m])
+                reach |= 1 << m
+            elif g.keys[m][0] == "~":
+                reach |= 1 << m
+        text.sort()
         text.append("|")
         text += sorted({g.hash[c] for c in g.below[number]})
-        return _sum("\0".join(text))
+        for c in g.below[number]:
+            reach |= g.reach[c]
+        g.hash[number], g.reach[number] = _sum("\0".join(text)), reach
 
     def sees_subclasses(self, link, g, depth=0):
         if link.node.get("i"):
@@ -2036,9 +2089,10 @@ class Index:
             elif key[0] == "~":
                 g.broken_mask |= 1 << i
         edges = [list(e) for e in g.edges]
+        for i, more in g.added.items():
+            edges[i] = list(g.edges[i] | more)
         index, low, component = [0] * n, [0] * n, [-1] * n
-        keys, hashes, reaches = g.keys, [], []
-        g.component, g.hash, g.reach, g.members, g.below = component, hashes, reaches, [], []
+        g.component, g.hash, g.reach, g.members, g.below = component, [], [], [], []
         stack, counter = [], 0
         for root in range(n):
             if index[root]:
@@ -2063,25 +2117,22 @@ class Index:
                     if work and low[v] < low[work[-1][0]]:
                         low[work[-1][0]] = low[v]
                     if low[v] == index[v]:
-                        number, members = len(hashes), []
+                        number, members = len(g.hash), []
                         while True:
                             w = stack.pop()
                             component[w] = number
                             members.append(w)
                             if w == v:
                                 break
-                        reach, below = 0, set()
+                        below = set()
                         for m in members:
-                            if own[m] or keys[m][0] == "~":
-                                reach |= 1 << m
                             below.update([component[w] for w in edges[m]])
                         below.discard(number)
-                        for c in below:
-                            reach |= reaches[c]
                         g.members.append(members)
                         g.below.append(below)
-                        hashes.append(self.component_hash(g, number))
-                        reaches.append(reach)
+                        g.hash.append("")
+                        g.reach.append(0)
+                        self.component(g, number)
 
     # Third-party packages
 
@@ -2216,6 +2267,7 @@ class Index:
             return ["~" + place], ""
         found = module.roots.get(first) if module.gen == self.gen else None
         if found is None:
+            self.trail = module.trail
             found = sorted(t for t in self.lookup(module, first, [], frozenset()) if t[0] not in "!@#*?") if first else []
             module.roots[first] = found
         if found:

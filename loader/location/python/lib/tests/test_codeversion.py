@@ -826,6 +826,7 @@ class Scopes(Case):
         ("class x:\n    pass\nclass y(x): pass\ndef a():\n    return x.__subclasses__()", "x y"),
         ("class M(type): pass\nclass x(metaclass=M): pass\nclass y(x): pass\ndef a():\n    return x", "M x y"),
         ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import json\nx = 1\ndef a():\n    return x", "x"),
+        ("x = {}\ndef keep(f): x[0] = f\ndef reg(f): keep(f)\n@reg\ndef y(): return 1\ndef a():\n    return x", "x y reg keep"),
         ("x = 1\ny = lambda: x\ndef a():\n    return y()", "x y"),
         ("def a():\n    return len([]) + x", ""),
         ("x = 1\ndef a():\n    print(x)\n", "x"),
@@ -1099,6 +1100,39 @@ class Robustness(Case):
         x.update(None)
         self.assertNotEqual(x.versions([asset("a", "m")])["a"]["version"], before)
 
+    def test_stat_keys_of_young_files_are_no_evidence(self):
+        w = self.workspace({"repo/m.py": "def a():\n    return 1\n"})
+        x = w.index()
+        real = codeversion._stat_key
+        self.addCleanup(setattr, codeversion, "_stat_key", real)
+        codeversion._stat_key = lambda info: 0  # a file system that tells no change
+        before = x.versions([asset("a", "m")])["a"]["version"]
+        w.write({"repo/m.py": "def a():\n    return 2\n"})
+        x.update(None)
+        self.assertNotEqual(x.versions([asset("a", "m")])["a"]["version"], before)
+
+    def test_edits_of_what_is_between(self):
+        """Edits that keep the statements of a file: into a graph that is there, with the same result as from scratch."""
+        for files, edits in (
+            ({"m": "def a():\n    return b()\n\ndef b():\n    return c()\n\ndef c():\n    return 1\n"}, [("m", "return 1", "return b()"), ("m", "return c()", "return 2"), ("m", "return b()", "return c()")]),
+            ({"m": "X = {}\nY = {}\n\ndef reg(f):\n    X[0] = f\n    Y\n\n@reg\ndef h():\n    return 1\n\ndef a():\n    return Y\n"}, [("m", "X[0] = f\n    Y", "X\n    Y[0] = f"), ("m", "return 1", "return 2")]),
+            (
+                {"m": "import x\n\ndef a(n):\n    return getattr(x, n)\n", "x": "from q import h\n", "q": "from r import f as h\n", "r": "def f():\n    return 1\n\ndef g():\n    return 2\n"},
+                [("q", "f as h", "g as h"), ("r", "return 2", "return 3")],
+            ),
+        ):  # fmt: skip
+            w = self.workspace({"repo/%s.py" % k: v for k, v in files.items()})
+            x = w.index()
+            seen = [x.versions([asset("a", "m")])["a"]]
+            for name, old, new in edits:
+                self.assertIn(old, files[name])
+                files[name] = files[name].replace(old, new, 1)
+                w.write({"repo/%s.py" % name: files[name]})
+                x.update([w.path("repo/%s.py" % name)])
+                seen.append(x.versions([asset("a", "m")])["a"])
+                self.assertEqual(seen[-1], w.index().versions([asset("a", "m")])["a"], files)
+                self.assertNotEqual(seen[-1]["version"], seen[-2]["version"], (name, new))
+
     def test_strange_requests(self):
         w = self.workspace(BASE)
         x = w.index()
@@ -1110,9 +1144,9 @@ class Properties(Case):
     WORDS = ("alpha", "beta", "gamma", "delta", "omega")
 
     def program(self, r):
-        """Modules at random: functions that call functions of lower modules, constants, a class, tables. Returns the files as lists of
-        chunks, and the chunks that asset a reaches."""
-        files, reached, functions = {}, set(), []
+        """Modules at random: functions that call functions of their own and lower modules, constants, tables. Returns the files as lists
+        of chunks, and the functions."""
+        files, functions = {}, []
         for number in range(r.randint(2, 5)):
             name, chunks, heads = "m%d" % number, [], []
             for other in range(number):
@@ -1131,15 +1165,17 @@ class Properties(Case):
                 chunks.append((label, text, [f[1] for f in calls]))
                 functions.append((number, label, {number: label}))
             files[name] = (heads, chunks)
-        root = functions[-1]
+        return files, functions
+
+    def reached(self, files, root):
         calls = {label: needs for _, chunks in files.values() for label, _, needs in chunks if isinstance(needs, list)}
-        stack = [root[1]]
+        reached, stack = set(), [root[1]]
         while stack:
             label = stack.pop()
             if label not in reached:
                 reached.add(label)
                 stack.extend(calls[label])
-        return files, reached, root
+        return reached
 
     def render(self, files):
         return {"repo/%s.py" % name: "\n".join(heads) + "\n" + "\n".join(text for _, text, _ in chunks) for name, (heads, chunks) in files.items()}
@@ -1147,7 +1183,8 @@ class Properties(Case):
     def test_random_edits(self):
         for seed in range(int(os.environ.get("ASSETDEV_SEEDS", "25"))):
             r = random.Random(seed)
-            files, reached, root = self.program(r)
+            files, functions = self.program(r)
+            root = functions[-1]
             w = self.workspace(self.render(files), cache=False)
             x = codeversion.Index([w.path("repo")], [w.path("repo")], "")
             assets = [asset("a", "m%d" % root[0], root[1])]
@@ -1159,7 +1196,9 @@ class Properties(Case):
                 at = r.randrange(len(chunks))
                 label, text, needs = chunks[at]
                 lines = text.split("\n")
-                kind = r.randrange(4)
+                kind, reached = r.randrange(5), self.reached(files, root)
+                if kind == 4 and not text.startswith("def"):
+                    kind = 3
                 if kind == 0:
                     where = r.randrange(len(lines))
                     lines.insert(where, ("    " if where and lines[where - 1].startswith((" ", "def")) else "") + r.choice(("# noise %d" % r.randrange(9), "")))
@@ -1171,6 +1210,11 @@ class Properties(Case):
                     head = lines.index(next(line for line in lines if line.startswith("def")))
                     lines.insert(head + 1, '    """Words %d."""' % r.randrange(999)) if '"""' not in text else None
                     text, changes = "\n".join(lines), False
+                elif kind == 4:  # another call, which may close a cycle
+                    number = int(name[1:])
+                    callee = r.choice([f for f in functions if number in f[2]])
+                    text = text.replace("    return t", "    t -= %s(x, %d)\n    return t" % (callee[2][number], r.randrange(99)))
+                    needs, changes = needs + [callee[1]], label in reached
                 else:
                     import re
 
@@ -1181,12 +1225,48 @@ class Properties(Case):
                 w.write(self.render({name: files[name]}))
                 x.update(r.choice((None, [w.path("repo/%s.py" % name)])))
                 now = x.versions(assets)["a"]["version"]
-                where = "seed %d, %s in %s:\n%s" % (seed, ("comment", "comments", "docstring", "literal")[kind], name, text)
+                where = "seed %d, %s in %s:\n%s" % (seed, ("comment", "comments", "docstring", "literal", "call")[kind], name, text)
                 self.assertTrue(now, where)
                 self.assertEqual(now != version, changes, where)
                 fresh = codeversion.Index([w.path("repo")], [w.path("repo")], "")
                 self.assertEqual(fresh.versions(assets)["a"]["version"], now, where)
                 version = now
+
+    IMPORTS = (
+        "from shop.lib import tables as extra\n", "from shop.lib.common import *\n", "from shop.target import still as helper\n", "helper = 3\n", "late = 4\n",
+        "def inner(x):\n    return x\n", "globals()['dynamic'] = 1\n", "names = note = score = patched = 5\n", "import shop.lazy\n", "def broken(:\n",
+    )  # fmt: skip
+
+    def test_sequences_of_edits(self):
+        """Edits and their reverts one upon another: always the same as from scratch."""
+        edits = [e for e in EDITS if e[1] is not None]
+        paths = sorted(k for k in BASE if k.endswith(".py"))
+        for seed in range(int(os.environ.get("ASSETDEV_SEEDS", "5"))):
+            r = random.Random(seed)
+            w = self.workspace(BASE)
+            x, files, done = w.index(), dict(BASE), []
+            x.versions(ASSETS, ENTRY)
+            for _ in range(12):
+                touched = []
+                for _ in range(r.choice((1, 1, 2))):
+                    e, kind = r.choice(edits), r.randrange(4)
+                    path = e[1] if kind < 2 else r.choice(paths)
+                    if kind < 2 and e[2] in files[path]:
+                        files[path] = files[path].replace(e[2], e[3])
+                        done.append(e[0])
+                    elif kind == 2:
+                        line = r.choice(self.IMPORTS)
+                        files[path] = r.choice((line + files[path], files[path] + line))
+                        done.append(line + " in " + path)
+                    else:
+                        files[path] = BASE[path]
+                        done.append("revert " + path)
+                    w.write({path: files[path]})
+                    touched.append(w.path(path))
+                x.update(r.choice((None, touched)))
+                now, fresh = x.versions(ASSETS, ENTRY), w.index().versions(ASSETS, ENTRY)
+                for key in now:
+                    self.assertEqual(now[key], fresh[key], "seed %d: %r after %s" % (seed, key, "; ".join(done)))
 
     def test_damaged_source(self):
         """Source cut and spliced at random: an answer or an error with a place, never an exception, and the same from scratch."""
