@@ -4,6 +4,7 @@ import inspect
 import json
 import math
 import os
+import re
 import sys
 
 import dagster as dg
@@ -12,6 +13,8 @@ from . import fresh, opened, partitions, storing
 from .errors import Told, from_exception
 from .target import load
 
+KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,99})*")
+FOLDERS = ("base_dir", "base_path", "path", "directory", "database", "bucket", "s3_bucket", "gcs_bucket")
 DAGSTERS_OWN = ("dagster/io_manager_key", "dagster/code_references", "dagster/auto_created_stub_asset", "dagster/component_origin", "dagster/asset_execution_type")
 
 
@@ -47,7 +50,7 @@ class Description:
         except Exception as error:
             raise self.explained(error) from error
         self.check_specs(assets)
-        sent = []
+        sent, seen = [], set()
         steps = {}
         specs = {}
         for definition in assets:
@@ -64,6 +67,14 @@ class Description:
                 self.problem(error, definition)
                 continue
             for spec in definition.specs:
+                key = "/".join(spec.key.path)
+                if not KEY.fullmatch(key) or len(key) > 200:
+                    self.problems.append({"message": "asset key %r is left out: assetdev's keys have letters, digits and _ in each segment, after the first also . and -" % key})
+                    continue
+                if key in seen:
+                    self.problems.append({"message": "asset %s is defined twice" % key})
+                    continue
+                seen.add(key)
                 try:
                     sent.append(self.asset(shared, definition, spec))
                 except Exception as error:
@@ -73,7 +84,7 @@ class Description:
             if definition.is_auto_created_stub:
                 continue
             for spec in definition.specs:
-                if spec.key not in specs:
+                if "/".join(spec.key.path) not in seen:
                     continue
                 for message in known.mappings(definition, spec, specs):
                     self.messages.append(("mapping", message))
@@ -183,17 +194,20 @@ class Description:
 
     def source(self, shared, definition, spec):
         """Returns file, line and symbol of what makes the asset."""
-        function = shared.function
+        function, symbol = shared.function, ""
         if function is not None:
             code = getattr(inspect.unwrap(function), "__code__", None)
             if code is not None and fresh.first_party(code.co_filename):
                 f = inspect.unwrap(function)
-                return os.path.abspath(code.co_filename), code.co_firstlineno, "%s:%s" % (f.__module__, f.__qualname__)
+                symbol = "%s:%s" % (f.__module__, f.__qualname__)
+                if "dagster/component_origin" not in (spec.metadata or {}):
+                    return os.path.abspath(code.co_filename), code.co_firstlineno, symbol
+        # Of a component people edit its YAML, also when its class is the project's own.
         references = raw_value((spec.metadata or {}).get("dagster/code_references"))
         for reference in getattr(references, "code_references", None) or ():
             path = getattr(reference, "file_path", None)
             if path and fresh.first_party(path):
-                return os.path.abspath(path), getattr(reference, "line_number", None) or 1, ""
+                return os.path.abspath(path), getattr(reference, "line_number", None) or 1, symbol
         found = self.variable(spec.key)
         if found:
             return found
@@ -283,7 +297,7 @@ class Description:
         d["problems"], d["notices"] = self.problems, self.notices
         d["schedules"] = sorted(s.name for s in self.loaded.schedules)
         d["sensors"] = sorted(s.name for s in self.loaded.sensors)
-        d["resources"] = ["%s: %s" % (k, type_name(v)) for k, v in sorted(self.loaded.resources.items())]
+        d["resources"] = ["%s: %s%s" % (k, type_name(v), folders(v)) for k, v in sorted(self.loaded.resources.items())]
         d["jobs"] = []
         for job in self.loaded.jobs:
             try:
@@ -492,6 +506,23 @@ def type_name(resource):
     return type(resource).__name__
 
 
+def folders(resource):
+    """Returns what a resource was given as folders, as ‘(base_dir="~/data")’: where I/O managers of two locations meet, or miss each other."""
+    default, shown = None, []
+    if isinstance(resource, dg.ResourceDefinition) and hasattr(resource.config_schema, "resolve_config"):  # of configured({…})
+        try:
+            default = (resource.config_schema.resolve_config({}).value or {}).get("config")
+        except Exception:
+            default = None
+    for name in FOLDERS:
+        value = default.get(name) if isinstance(default, dict) else getattr(resource, name, None)
+        if isinstance(value, dict) and set(value) == {"env"} or isinstance(value, dg.EnvVar):
+            value = os.environ.get(str(value["env"] if isinstance(value, dict) else value))
+        if isinstance(value, (str, os.PathLike)):
+            shown.append("%s=%s" % (name, json.dumps(os.fspath(value), ensure_ascii=False)))
+    return "(%s)" % ", ".join(shown) if shown else ""
+
+
 _sources = {}
 
 
@@ -512,8 +543,6 @@ def says(path, version):
 
 def line_of(path, variable):
     """Returns the line where a global variable or function is bound."""
-    import re
-
     pattern = re.compile(r"^(?:async\s+def|def|class)?\s*%s\b\s*[(:=]" % re.escape(variable))
     for number, line in enumerate(source_of(path).splitlines(), 1):
         if pattern.match(line):

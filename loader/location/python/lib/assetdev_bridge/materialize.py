@@ -6,6 +6,7 @@ instance is an ephemeral one: nothing of the run is kept in DAGSTER_HOME.
 
 import importlib
 import logging
+import os
 import warnings
 
 import dagster as dg
@@ -21,12 +22,13 @@ OWN = "assetdev_own__"  # resources under which the project's managers stay when
 
 def answer(target, request, channel):
     loaded = load(target)
-    step = Step(loaded, request, channel)
+    step = Step(loaded, target, request, channel)
     return step.run()
 
 
 class Step:
-    def __init__(self, loaded, request, channel):
+    def __init__(self, loaded, target, request, channel):
+        self.home = target.get("dagster_home") or None
         self.loaded, self.request, self.channel = loaded, request, channel
         self.wanted = [o["asset"] for o in request.get("outputs") or ()] or [request["asset"]]
         self.data = Run(request, lambda level, text: channel.send("log", {"level": level, "text": text}))
@@ -61,7 +63,7 @@ class Step:
         request = self.request
         definition, resources, stubs = self.prepared()
         everything = [definition, *self.checks, *stubs]
-        instance = ephemeral(self.channel)
+        instance = ephemeral(self.channel, self.home)
         partition = request.get("partition") or None
         if partition:
             self.add_dynamic(instance, partition)
@@ -205,7 +207,7 @@ class Step:
 
     def outcome(self, result):
         """Returns the last message."""
-        checks, events, failures = [], {}, []
+        checks, events, failures, broken = [], {}, [], None
         for event in result.all_events:
             if event.is_step_failure:
                 failures.append(event)
@@ -214,6 +216,8 @@ class Step:
             elif event.is_step_materialization:
                 materialization = event.event_specific_data.materialization
                 events[path_of(materialization.asset_key)] = materialization
+            elif event.is_failure and getattr(event.event_specific_data, "error", None) is not None:
+                broken = event.event_specific_data.error  # of a resource, before any step
         blocking = {(s.asset_key, s.name): bool(s.blocking) for d in [self.definition, *self.checks] for s in d.check_specs}
         for c in checks:
             self.channel.send("check", {
@@ -232,7 +236,7 @@ class Step:
             told = errors.from_serialized(info) if info is not None else {"message": "step %s failed" % step}
             return "error", told
         if not result.success and not failures:
-            return "error", {"message": "the run failed without saying why"}
+            return "error", errors.from_serialized(broken) if broken is not None else {"message": "the run failed without saying why"}
         outputs = []
         for key in self.wanted:
             one = {"asset": key, "format": "skipped", "rows": 0}
@@ -326,13 +330,13 @@ def unbound(definition, loaded):
     return rebuilt(definition, keep)
 
 
-def ephemeral(channel):
-    """Returns an instance that keeps everything in memory."""
+def ephemeral(channel, home=None):
+    """Returns an instance that keeps its records in memory. home is the DAGSTER_HOME: managers without a base_dir of their own store below it."""
     without_migrations()
     logs = {"dagster_handler_config": {"handlers": {"assetdev": {"()": _Factory(channel), "level": "DEBUG"}}}, "python_log_level": "DEBUG"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return dg.DagsterInstance.ephemeral(settings={"python_logs": logs})
+        return dg.DagsterInstance.ephemeral(tempdir=home if home and os.path.isdir(home) else None, settings={"python_logs": logs})
 
 
 def without_migrations():

@@ -114,7 +114,7 @@ class Whole(unittest.TestCase):
 
     def test_the_rest(self):
         d = self.answer.definitions
-        self.assertEqual((d["schedules"], d["sensors"], d["resources"]), (["nightly"], ["looks"], ["files: Files", "service: Service"]))
+        self.assertEqual((d["schedules"], d["sensors"], d["resources"]), (["nightly"], ["looks"], ["broken_service: Fails", "files: Files", "service: Service"]))
         self.assertEqual(d["jobs"], [{"name": "raw_job", "assets": ["orders"]}])
         self.assertEqual(d["files"], [os.path.join(PROJECT, "shop", "query.sql")])
         self.assertEqual((d["framework"], d["problems"], d["notices"]), ("dagster " + dg.__version__, [], []))
@@ -233,6 +233,35 @@ class Forms(unittest.TestCase):
             self.assertEqual((assets["a"]["max_age_ms"], assets["a"]["automation"]), (7_200_000, "eager"))
             self.assertIn("0 9 * * *", assets["b"]["freshness"])
             self.assertNotIn("max_age_ms", assets["b"])
+
+    def test_folders_of_managers(self):
+        text = ONE + (
+            "defs = dg.Definitions(assets=[one], resources={'io_manager': dg.FilesystemIOManager(base_dir='~/data'), 'old': dg.fs_io_manager.configured({'base_dir': '/x'}), 'z': object()})\n"
+        )
+        with project(defs=text) as p:
+            said = self.keys(p, "one").definitions["resources"]
+            self.assertEqual(said[0], 'io_manager: FilesystemIOManager(base_dir="~/data")')
+            self.assertTrue(said[1].startswith("old: ") and said[1].endswith('(base_dir="/x")'), said)
+
+    def test_keys_that_assetdev_does_not_have(self):
+        text = ONE + "two = dg.AssetSpec(dg.AssetKey(['a b', 'c']))\n@dg.asset(deps=[one])\ndef three(): pass\ndefs = dg.Definitions(assets=[one, two, three])\n"
+        with project(defs=text) as p:
+            answer = self.keys(p, "one", "three")
+            self.assertIn("'a b/c'", answer.definitions["problems"][0]["message"])
+            self.assertEqual(answer.assets["three"]["deps"], ["one"])
+
+    @unittest.skipUnless(hasattr(dg, "Component"), "this Dagster has no components")
+    def test_component(self):
+        files = {
+            "pyproject.toml": "[tool.dg]\ndirectory_type = 'project'\n[tool.dg.project]\nroot_module = 'pkg'\n", "pkg/__init__.py": "", "pkg/defs/__init__.py": "",
+            "pkg/defs/more/defs.yaml": "type: pkg.mine.Mine\nattributes:\n  name: two\n  version: '0af3'\n",
+            "pkg/mine.py": "import dagster as dg\nclass Mine(dg.Component, dg.Resolvable, dg.Model):\n    name: str\n    version: str\n    def build_defs(self, context):\n"
+            "        @dg.asset(name=self.name, code_version=self.version)\n        def made(): return 1\n        return dg.Definitions(assets=[made])\n",
+        }
+        with project(**files) as p:
+            a = self.keys(p, "two", module="pkg.defs", kind="autoload_defs_module").assets["two"]
+            self.assertEqual((a["file"], a["line"], a["symbol"]), (os.path.join(p, "pkg/defs/more/defs.yaml"), 1, "pkg.mine:Mine.build_defs.<locals>.made"))
+            self.assertEqual(a["code_version"], "0af3")
 
     def test_history(self):
         with project(defs=ONE + "@dg.asset(partitions_def=dg.DynamicPartitionsDefinition(name='d'))\ndef two(): pass\n") as p, tempfile.TemporaryDirectory() as home:

@@ -3,6 +3,7 @@ ASSETDEV_HEAVY=1 all do, and everything must be the same."""
 
 import json
 import os
+import pickle
 import signal
 import sys
 import tempfile
@@ -78,8 +79,6 @@ class Data:
         return pq.read_table(self.known[key]["parquet"])
 
     def value(self, key):
-        import pickle
-
         with open(self.known[key]["opaque"], "rb") as f:
             assert f.readline() == b"assetdev opaque 1\n"
             about = json.loads(f.readline())
@@ -389,6 +388,17 @@ class Cases:
     def test_resources(self):
         self.ok(self.data.run("uses_service"), "opaque")
         self.assertEqual(self.data.value("uses_service"), {"token": "secret"})
+
+    def test_resource_that_fails(self):
+        self.failed(self.data.run("uses_broken"), "ValueError: no connection", file=("helpers.py", "raise ValueError"))
+
+    def test_default_manager_of_dagster_home(self):
+        home = os.path.join(self.data.folder, "home")
+        os.makedirs(os.path.join(home, "storage"))
+        with open(os.path.join(home, "storage", "model"), "wb") as f:
+            pickle.dump({"sum": 7}, f)
+        request = {"type": "materialize", "asset": "uses_model", "output": os.path.join(self.data.folder, "x"), "inputs": [{"asset": "model", "elsewhere": True}]}
+        self.ok(self.data.runner.ask(target(dagster_home=home), request), "arrow", 1)
 
     def test_not_executable(self):
         self.failed(self.data.run("foreign"), "cannot be materialized")

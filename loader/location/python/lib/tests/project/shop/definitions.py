@@ -409,6 +409,23 @@ def uses_service(service: Service):
     return {"token": service.token}
 
 
+class Fails(dg.ConfigurableResource):
+    def setup_for_execution(self, context):
+        helpers.fail("no connection")
+
+
+@dg.asset
+def uses_broken(broken_service: Fails):
+    return 1
+
+
+@dg.asset
+def debugged():
+    seen = 41
+    breakpoint()
+    return {"seen": seen}
+
+
 @dg.asset
 def environment():
     import multiprocessing
@@ -445,5 +462,5 @@ assets = [v for v in list(globals().values()) if isinstance(v, (dg.AssetsDefinit
 
 whatever_name = dg.Definitions(
     assets=assets, asset_checks=[warns, stops, broken], jobs=[raw_job], sensors=[looks], schedules=[dg.ScheduleDefinition(name="nightly", job=raw_job, cron_schedule="0 0 * * *")],
-    resources={"files": Files(), "service": Service(token=dg.EnvVar("SHOP_TOKEN"))},
+    resources={"files": Files(), "broken_service": Fails(), "service": Service(token=dg.EnvVar("SHOP_TOKEN"))},
 )
