@@ -328,9 +328,8 @@ func (c *Canvas) stubs(node int, r layout.Rect) {
 		return
 	}
 	p := c.placed
-	ins := p.In(node)
 	in, out := 0, 0
-	for _, e := range ins {
+	for _, e := range p.In(node) {
 		if p.Stub(int(e)) {
 			in++
 		}
@@ -341,88 +340,87 @@ func (c *Canvas) stubs(node int, r layout.Rect) {
 			out++
 		}
 	}
-	if in+out == 0 {
-		return
-	}
-	left, right := "⇠ ", "⇢ "
-	if c.ascii {
-		left, right = "<~ ", "~> "
-	}
 	x, room := p.Column(node)
+	room-- // a blank before the lines of the gap
 	if in > 0 {
 		w := room
 		if out > 0 {
 			w = room / 2
 		}
-		used := c.text(x, y, w, left, Stub, int32(node))
-		shown := 0
-		for _, e := range ins {
-			if p.Stub(int(e)) {
-				n := c.stub(x+used, y, w-used, p.Source(int(e)), node, in-shown, shown > 0)
-				if used += n; n == 0 {
-					break
-				}
-				shown++
-			}
-		}
-		used += c.rest(x+used, y, w-used, in-shown, node)
+		used := c.ends(x, y, w, node, in, true)
 		x, room = x+used+1, room-used-1
 	}
 	if out > 0 {
-		used := c.text(x, y, room, right, Stub, int32(node))
-		shown := 0
-		for e := first; e < end; e++ {
-			if p.Stub(e) {
-				n := c.stub(x+used, y, room-used, p.Target(e), node, out-shown, shown > 0)
-				if used += n; n == 0 {
-					break
-				}
-				shown++
-			}
+		c.ends(x, y, room, node, out, false)
+	}
+}
+
+// ends writes the names of what stubs on one side of a node lead to, as many as have room, and how many more there are. It
+// returns the cells that it took.
+func (c *Canvas) ends(x, y, w, node, count int, in bool) int {
+	p, mark := c.placed, "⇢ "
+	switch {
+	case in && c.ascii:
+		mark = "<~ "
+	case c.ascii:
+		mark = "~> "
+	case in:
+		mark = "⇠ "
+	}
+	used := c.text(x, y, w, mark, Stub, int32(node))
+	first, end := p.Out(node)
+	ins := p.In(node)
+	if in {
+		first, end = 0, len(ins)
+	}
+	shown := 0
+	for i := first; i < end && shown < count; i++ {
+		e := i
+		if in {
+			e = int(ins[i])
 		}
-		c.rest(x+used, y, room-used, out-shown, node)
+		if !p.Stub(e) {
+			continue
+		}
+		other := p.Target(e)
+		if in {
+			other = p.Source(e)
+		}
+		name := c.texts.Name(other)
+		if other == node {
+			name = "itself"
+		}
+		need := 0 // for what stands beside it
+		if shown > 0 {
+			need = 2
+		}
+		if left := count - shown - 1; left > 0 {
+			need += 2 + digits(left)
+		}
+		if !textFits(name, w-used-need) && (count > 1 || w-used < 3) {
+			break
+		}
+		if shown > 0 {
+			used += c.text(x+used, y, 2, ", ", Stub, int32(node))
+			need -= 2
+		}
+		used += c.text(x+used, y, w-used-need, name, Stub, int32(node))
+		shown++
 	}
-}
-
-// stub writes the name of one end if it has room, with what may have to stand behind it, and returns the cells it took.
-func (c *Canvas) stub(x, y, w, other, node, left int, comma bool) int {
-	name := c.texts.Name(other)
-	if other == node {
-		name = "itself"
+	if left := count - shown; left > 0 {
+		if shown > 0 {
+			used += c.text(x+used, y, 2, " +", Stub, int32(node))
+		}
+		for d := digits(left); d > 0; d-- {
+			power := 1
+			for range d - 1 {
+				power *= 10
+			}
+			c.put(x+used, y, rune('0'+left/power%10), 1, Stub, int32(node))
+			used++
+		}
 	}
-	need, used := 0, 0
-	if comma {
-		need = 2
-	}
-	if left > 1 {
-		need += 2 + digits(left-1)
-	}
-	if comma && (w <= need || !textFits(name, w-need)) || w <= need+2 {
-		return 0
-	}
-	if comma {
-		used = c.text(x, y, w, ", ", Stub, int32(node))
-	}
-	return used + c.text(x+used, y, w-need, name, Stub, int32(node))
-}
-
-// rest writes how many ends are not named.
-func (c *Canvas) rest(x, y, w, n, node int) int {
-	if n == 0 || w < 2+digits(n) {
-		return 0
-	}
-	var space [12]byte
-	i := len(space)
-	for k := n; k > 0; k /= 10 {
-		i--
-		space[i] = byte('0' + k%10)
-	}
-	at := c.text(x, y, w, " +", Stub, int32(node))
-	for _, d := range space[i:] {
-		c.put(x+at, y, rune(d), 1, Stub, int32(node))
-		at++
-	}
-	return at
+	return used
 }
 
 func digits(n int) int {
@@ -500,7 +498,7 @@ func sign(x int) int {
 func (c *Canvas) titles() {
 	mark, rule := "▌ ", '┄'
 	if c.ascii {
-		mark, rule = "# ", '~'
+		mark, rule = ":: ", '~'
 	}
 	width, _ := c.placed.Size()
 	for _, band := range c.placed.Bands() {
@@ -520,8 +518,9 @@ func (c *Canvas) titles() {
 
 var unicodeGlyphs, asciiGlyphs = glyphTables()
 
-// glyphTables finds the character for each set of arms. Lines that cross are drawn as a cross; where they touch and go in all
-// four directions stands a cross of double lines. Collecting lines are double.
+// glyphTables finds the character for each set of arms. ┼ and ╪ are lines that cross, ╫ is a line that goes on in all directions.
+// Collecting lines are double: whoever comes to one (╤ ╧ ╬) goes on with it. In ASCII lines that cross are |, those that branch +,
+// and those that come to a collecting one v, ^ or #.
 func glyphTables() (box, ascii [128]rune) {
 	double := map[int]rune{ // by the arms; the horizontal one is double
 		armLeft | armRight: '═', armLeft: '═', armRight: '═',
@@ -548,8 +547,12 @@ func glyphTables() (box, ascii [128]rune) {
 		if r, ok := towers[lines]; ok && arms&armDoubleTower != 0 {
 			box[arms] = r
 		}
-		if lines == 15 && arms&armJoin != 0 {
+		switch {
+		case lines != 15 || arms&armJoin == 0:
+		case arms&armDoubleRow != 0:
 			box[arms] = '╬'
+		default:
+			box[arms] = '╫'
 		}
 		row := '-'
 		if arms&armDoubleRow != 0 {
@@ -577,6 +580,16 @@ func glyphTables() (box, ascii [128]rune) {
 			}
 		default:
 			ascii[arms] = '+'
+		}
+		if ascii[arms] == '+' && row == '=' {
+			switch lines {
+			case armUp | armLeft | armRight:
+				ascii[arms] = 'v'
+			case armDown | armLeft | armRight:
+				ascii[arms] = '^'
+			default:
+				ascii[arms] = '#'
+			}
 		}
 	}
 	return box, ascii

@@ -10,7 +10,7 @@ func (p *Placed) At(x, y int) (node int, ok bool) {
 	if l < 0 {
 		return 0, false
 	}
-	if i := p.below(l, y-p.o.Height+1); i < int(p.column[l+1]) {
+	for i := p.below(l, y-p.o.Height+1); i < int(p.column[l+1]) && p.row(p.order[i]) <= y; i++ {
 		if v := int(p.order[i]); v < len(p.nodes) && p.Rect(v).Contains(x, y) {
 			return v, true
 		}
@@ -231,7 +231,7 @@ func (p *Placed) edgesInGap(l, x, y int, edges []int32) []int32 {
 		own = p.order[i]
 	}
 	if own >= 0 && p.track[own] >= 0 && x < p.trackX(own) {
-		return p.net(own, edges, func(int32) bool { return true })
+		edges = p.net(own, edges, func(int32) bool { return true })
 	}
 	// Lines that arrive in this row, or come back from its spare row.
 	for _, row := range [2]int{y, y - 1} {
@@ -241,13 +241,11 @@ func (p *Placed) edgesInGap(l, x, y int, edges []int32) []int32 {
 		}
 		t := p.order[i]
 		for _, u := range p.backFrom[p.back[t]:p.back[t+1]] {
-			at := p.entry(u, t)
-			straight := p.track[u] < 0 || p.unit[u] == p.unit[t]
-			on := at == y && (straight || x >= p.trackX(u)) || at != row && (x == jog || x > jog && y == row)
-			if straight && at != y {
-				on = false
+			at, first := p.entry(u, t), p.gap(l)
+			if p.track[u] >= 0 {
+				first = p.trackX(u)
 			}
-			if on && (at == y || x >= jog) {
+			if y == at && x >= first && (at == row || x <= jog) || y == row && at != row && x >= jog {
 				edges = p.net(u, edges, func(next int32) bool { return next == t })
 			}
 		}

@@ -1,6 +1,9 @@
 package layout
 
-import "slices"
+import (
+	"slices"
+	"unicode/utf8"
+)
 
 // finish turns columns and units into cells: it stacks the lanes, drops what has become stubs, and routes the nets of each gap.
 func (b *builder) finish() *Placed {
@@ -32,7 +35,7 @@ func (b *builder) finish() *Placed {
 		unit[v] += p.start[b.lanes[b.lane[v]]]
 	}
 	p.layer, p.unit, p.trunk, p.source = b.layer, unit, b.trunk, b.source
-	p.columns(b.count)
+	p.width = make([]int32, b.count)
 	p.limitRows()
 	for {
 		p.link()
@@ -47,20 +50,6 @@ func (b *builder) finish() *Placed {
 		p.tidy += int(c)
 	}
 	return p
-}
-
-// columns finds how wide the columns are.
-func (p *Placed) columns(count int) {
-	p.width = make([]int32, count)
-	for i := range p.nodes {
-		l := p.layer[i]
-		p.width[l] = max(p.width[l], min(max(p.nodes[i].Width, 1), int32(p.o.MaxWidth))+1)
-	}
-	if count > 0 {
-		for _, title := range p.lanes {
-			p.width[0] = max(p.width[0], min(int32(len([]rune(title)))+4, int32(p.o.MaxWidth)))
-		}
-	}
 }
 
 // limitRows makes stubs of edges that bridge too many rows.
@@ -259,7 +248,7 @@ func (r *router) gap(p *Placed, l int) (again bool) {
 		p.tracks = append(p.tracks, int32(len(p.nets)))
 	}
 	if used := int32(len(r.low)); used > 0 {
-		p.room[l] = max(p.room[l], min(used+1, int32(p.o.Tracks)))
+		p.room[l] = max(p.room[l], used+1) // one is always free, so that the last is told from what comes behind it
 	}
 	p.room[l] = max(p.room[l], 1)
 	r.escapes(p, l)
@@ -346,8 +335,28 @@ func (p *Placed) dropNet(u int32) {
 	}
 }
 
-// measure finds where the columns begin.
+// stubWidth is how wide a column is at least in which something is written about stubs.
+const stubWidth = 18
+
+// measure finds how wide the columns are and where they begin. A column never becomes narrower than it was.
 func (p *Placed) measure() {
+	for i := range p.nodes {
+		l := p.layer[i]
+		p.width[l] = max(p.width[l], min(max(p.nodes[i].Width, 1), int32(p.o.MaxWidth))+1)
+	}
+	for s := range int32(len(p.nodes)) {
+		for e := p.out[s]; e < p.out[s+1]; e++ {
+			if p.stub[e] {
+				p.width[p.layer[s]] = max(p.width[p.layer[s]], stubWidth)
+				p.width[p.layer[p.to[e]]] = max(p.width[p.layer[p.to[e]]], stubWidth)
+			}
+		}
+	}
+	if len(p.width) > 0 {
+		for _, title := range p.lanes {
+			p.width[0] = max(p.width[0], min(int32(utf8.RuneCountInString(title))+4, int32(p.o.MaxWidth)))
+		}
+	}
 	p.x = make([]int32, len(p.width))
 	at := int32(0)
 	for l := range p.x {
