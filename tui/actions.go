@@ -10,6 +10,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"github.com/assetdev/assetdev/engine"
+	"github.com/assetdev/assetdev/graph/layout"
 	"github.com/assetdev/assetdev/internal/diag"
 )
 
@@ -62,7 +63,7 @@ var Actions []*Action
 func init() { Actions = actionTable() } // not in the declaration: what actions do looks things up in the table
 
 func actionTable() []*Action {
-	return slices.Concat(workActions(), lookActions(), moveActions(), screenActions())
+	return slices.Concat(workActions(), lookActions(), graphActions(), moveActions(), screenActions())
 }
 
 func workActions() []*Action {
@@ -217,6 +218,32 @@ func lookActions() []*Action {
 			m.logs.view.SetFollow(!m.logs.view.Following())
 			return nil
 		}},
+	}
+}
+
+// graphActions are about what of the graph is shown, and how.
+func graphActions() []*Action {
+	beyond := func(d layout.Direction) func(m *Model) tea.Cmd {
+		return func(m *Model) tea.Cmd { return m.beyond(d) }
+	}
+	return []*Action{
+		{ID: "lanes", Keys: []string{"v"}, Title: "the graph as lanes, or as a list", Short: "lanes", Rank: 24, Run: (*Model).toggleLanes, Label: func(m *Model) string {
+			if m.lanesView.on {
+				return "list"
+			}
+			return "lanes"
+		}},
+		{ID: "focus", Keys: []string{"f"}, Title: "only the asset and its neighbours, or the path between two marked assets; again: all", Short: "focus", Rank: 25, Where: "list", Enabled: needsCursor, Run: (*Model).focusAround},
+		{ID: "fewer-levels", Keys: []string{"{"}, Title: "one level less around the focused asset", Where: "list", Enabled: narrowedNow, Run: func(m *Model) tea.Cmd { return m.widen(-1) }},
+		{ID: "more-levels", Keys: []string{"}"}, Title: "one level more around the focused asset", Where: "list", Short: "more levels", Rank: 26, Enabled: narrowedNow, Run: func(m *Model) tea.Cmd { return m.widen(1) }},
+		{ID: "impact", Keys: []string{"i"}, Title: "light all that a change of the asset reaches", Short: "impact", Rank: 27, Where: "list", Enabled: needsCursor, Run: func(m *Model) tea.Cmd { m.impact = !m.impact; return nil }},
+		{ID: "fit", Keys: []string{"z"}, Title: "the lanes as coarse as fits the screen, or as fine as before", Where: "list", Enabled: lanesShown, Run: (*Model).fitLanes},
+		{ID: "tidy", Keys: []string{"T"}, Title: "draw the lanes anew, as if nothing had been drawn before", Where: "list", Enabled: lanesShown, Run: (*Model).tidy},
+		{ID: "close-group", Keys: []string{"backspace"}, Title: "collapse the group again", Where: "list", Enabled: lanesShown, Run: (*Model).closeCluster},
+		{ID: "beyond-left", Keys: []string{"shift+left", "ctrl+left"}, Title: "to the nearest asset beyond the left edge", Where: "list", Enabled: lanesShown, Run: beyond(layout.Left)},
+		{ID: "beyond-right", Keys: []string{"shift+right", "ctrl+right"}, Title: "to the nearest asset beyond the right edge", Where: "list", Enabled: lanesShown, Run: beyond(layout.Right)},
+		{ID: "beyond-up", Keys: []string{"shift+up", "ctrl+up"}, Title: "to the nearest asset above the upper edge", Where: "list", Enabled: lanesShown, Run: beyond(layout.Up)},
+		{ID: "beyond-down", Keys: []string{"shift+down", "ctrl+down"}, Title: "to the nearest asset below the lower edge", Where: "list", Enabled: lanesShown, Run: beyond(layout.Down)},
 	}
 }
 

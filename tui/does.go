@@ -182,6 +182,10 @@ func (m *Model) pageSize() int {
 func (m *Model) move(lines, columns int) tea.Cmd {
 	switch m.where() {
 	case "list":
+		if m.lanesView.on {
+			m.walk(lines, columns)
+			return nil
+		}
 		if columns != 0 {
 			return m.along(columns)
 		}
@@ -230,6 +234,7 @@ func (m *Model) comeBack() tea.Cmd {
 		key := m.visited[len(m.visited)-1]
 		m.visited = m.visited[:len(m.visited)-1]
 		if m.list.show(key) {
+			m.followCursor()
 			break
 		}
 	}
@@ -241,10 +246,15 @@ func (m *Model) visit(key graph.Key) {
 	if from, ok := m.list.key(); ok && from != key {
 		m.visited = append(m.visited, from)
 	}
+	if !m.list.show(key) && m.around.on {
+		m.around = around{}
+		m.project()
+	}
 	if !m.list.show(key) {
 		m.setFilter("")
 		m.list.show(key)
 	}
+	m.followCursor()
 }
 
 func (m *Model) jump(end bool) tea.Cmd {
@@ -295,6 +305,7 @@ func (m *Model) next(direction int) tea.Cmd {
 
 func (m *Model) open() tea.Cmd {
 	switch {
+	case m.focus == PaneAssets && m.openCluster():
 	case m.focus == PaneAssets:
 		m.focus = PaneDetail
 	case m.focus == PaneRun:
@@ -330,6 +341,11 @@ func (m *Model) back() tea.Cmd {
 		m.focus = PaneAssets
 	case len(m.marks) > 0:
 		clear(m.marks)
+	case m.impact:
+		m.impact = false
+	case m.around.on:
+		m.around = around{}
+		m.project()
 	case m.list.filter != "":
 		m.setFilter("")
 	case m.snap.Run != nil && !m.snap.Run.Active():

@@ -775,7 +775,7 @@ func TestSaveIsTold(t *testing.T) {
 }
 
 func TestKeysOfTheUser(t *testing.T) {
-	_, err := newKeymap(map[string]string{"materialize": "ctrl+r", "filter": "f"})
+	_, err := newKeymap(map[string]string{"materialize": "ctrl+r", "filter": "ctrl+s"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,7 @@ type Shape struct {
 	Focus Pane
 	Zoom  bool
 	Rows  int  // rows of the list when nothing is filtered
+	Lanes int  // lines of the lanes where they are shown instead, else 0
 	Run   int  // lines the run pane would like, 0 without a run
 	Over  bool // the run has ended well: one line tells all of it, where others need the room
 	Sizes Sizes
@@ -77,13 +78,20 @@ func Layout(w, h int, s Shape) Rects {
 	case h < detailHeight:
 		r.Panes[PaneAssets] = body
 	case w >= wideWidth:
-		left := max(40, min(max(76, min(100, w*48/100))+s.Sizes.Wide, w-40))
+		wide := max(76, min(100, w*48/100))
+		if s.Lanes > 0 {
+			wide = w * 3 / 5
+		}
+		left := max(40, min(wide+s.Sizes.Wide, w-40))
 		r.Panes[PaneAssets] = Rect{0, body.Y, left, body.H}
 		r.below(Rect{left, body.Y, w - left, body.H}, h, s)
 	default:
 		list := max(8, min((body.H+1)/2, s.Rows+2))
+		if s.Lanes > 0 {
+			list = max(8, min(body.H*3/5, s.Lanes+2))
+		}
 		if s.Sizes.Tall != 0 {
-			list = max(5, min((body.H+1)/2+s.Sizes.Tall, body.H-6, max(s.Rows+2, 8)))
+			list = max(5, min((body.H+1)/2+s.Sizes.Tall, body.H-6, max(s.Rows+2, s.Lanes+2, 8)))
 		}
 		r.Panes[PaneAssets] = Rect{0, body.Y, w, list}
 		r.below(Rect{0, body.Y + list, w, body.H - list}, h, s)

@@ -142,16 +142,17 @@ type Model struct {
 	asking func() bool // whether its answer is still to come; nil before Run
 	told   chan bool
 
-	w, h   int
-	rects  Rects
-	focus  Pane
-	zoom   bool
-	mouse  bool
-	sizes  Sizes
-	away   bool // another window has the focus
-	frame  string
-	dirty  bool
-	frames int // drawn so far
+	w, h    int
+	rects   Rects
+	focus   Pane
+	zoom    bool
+	mouse   bool
+	sizes   Sizes
+	away    bool // another window has the focus
+	frame   string
+	dirty   bool
+	answers bool // the next frame shows what a key did
+	frames  int  // drawn so far
 
 	snap    *engine.Snapshot
 	list    listPane
@@ -169,6 +170,9 @@ type Model struct {
 	prompt    *prompt
 	recent    []string // filters that were used, the newest first
 	marks     map[graph.Key]bool
+	lanesView lanesPane
+	around    around
+	impact    bool // what the asset under the cursor reaches stands out
 	markFrom  int
 	visited   []graph.Key
 	note      note
@@ -224,7 +228,7 @@ func New(ctx context.Context, front engine.Front, o Options) (*Model, error) {
 	if o.Out != nil {
 		m.w, m.h, _ = term.Size(o.Out)
 	}
-	m.list.filter, m.recent, m.sizes = saved.Filter, saved.Recent, saved.Sizes
+	m.list.filter, m.recent, m.sizes, m.lanesView.on = saved.Filter, saved.Recent, saved.Sizes, saved.View == "lanes"
 	if o.Select != "" {
 		m.list.filter = m.named(o.Select)
 	}

@@ -15,6 +15,7 @@ type state struct {
 	Cursor  string   `json:"cursor,omitempty"`
 	Filter  string   `json:"filter,omitempty"`
 	Tab     int      `json:"tab"`
+	View    string   `json:"view,omitempty"` // "lanes", else the list
 	Theme   string   `json:"theme,omitempty"`
 	Recent  []string `json:"recent,omitempty"` // filters, the newest first
 	Sizes   Sizes    `json:"sizes"`
@@ -45,6 +46,9 @@ func (m *Model) saveState() {
 		return
 	}
 	s := state{Version: stateVersion, Filter: m.list.filter, Tab: int(m.tab), Recent: m.recent, Sizes: m.sizes}
+	if m.lanesView.on {
+		s.View = "lanes"
+	}
 	if m.theme != "auto" && m.opts.Theme == "" {
 		s.Theme = m.theme
 	}

@@ -46,7 +46,7 @@ func (m *Model) Update(msg tea.Msg) (next tea.Model, cmd tea.Cmd) {
 		m.resize(msg.Width, msg.Height)
 	case tea.KeyMsg:
 		cmd = m.typed(msg)
-		m.dirty = true
+		m.dirty, m.answers = true, true
 	case tea.MouseMsg:
 		cmd = m.clicked(tea.MouseEvent(msg))
 	case tea.FocusMsg:
@@ -62,6 +62,8 @@ func (m *Model) Update(msg tea.Msg) (next tea.Model, cmd tea.Cmd) {
 	case pageMsg:
 		m.gotPage(msg)
 		m.dirty = true
+	case tidyMsg:
+		cmd = m.gotTidy(msg)
 	case sortMsg:
 		cmd = m.gotSorted(msg)
 		m.dirty = true
@@ -373,7 +375,7 @@ func (m *Model) clicked(e tea.MouseEvent) tea.Cmd {
 		if !r.has(e.X, e.Y) {
 			continue
 		}
-		m.dirty = true
+		m.dirty, m.answers = true, true
 		switch e.Button { //nolint:exhaustive // other buttons do nothing
 		case tea.MouseButtonWheelDown, tea.MouseButtonWheelUp:
 			n := 3
@@ -387,7 +389,10 @@ func (m *Model) clicked(e tea.MouseEvent) tea.Cmd {
 			return cmd
 		case tea.MouseButtonLeft:
 			m.focus = Pane(pane)
-			if m.focus == PaneAssets {
+			switch {
+			case m.focus == PaneAssets && m.lanesView.on:
+				m.clickLanes(e.X-r.X-2, e.Y-r.Y-1)
+			case m.focus == PaneAssets:
 				m.list.click(e.Y - r.Y - 1)
 			}
 		}

@@ -23,7 +23,8 @@ func (m *Model) View() string {
 		m.frames++
 		lines := m.draw()
 		if m.out != nil {
-			m.out.Draw(lines)
+			m.out.Draw(lines, m.answers)
+			m.answers = false
 			return ""
 		}
 		m.frame = strings.Join(lines, "\n")
@@ -36,7 +37,7 @@ func (m *Model) Frames() int { return m.frames }
 
 // place computes where everything stands.
 func (m *Model) place() {
-	m.rects = Layout(m.w, m.h, Shape{Focus: m.focus, Zoom: m.zoom, Rows: m.list.total, Run: m.runLinesWanted(), Over: m.runOver(), Sizes: m.sizes})
+	m.rects = Layout(m.w, m.h, Shape{Focus: m.focus, Zoom: m.zoom, Rows: m.list.total, Lanes: m.lanesHeight(), Run: m.runLinesWanted(), Over: m.runOver(), Sizes: m.sizes})
 }
 
 func (m *Model) draw() []string {
@@ -107,6 +108,9 @@ func (m *Model) drawPane(pane Pane, r Rect) []string {
 	focused := pane == m.focus
 	switch pane {
 	case PaneAssets:
+		if m.lanesView.on {
+			return m.box(r, focused, m.listTitle(), m.listMode(), m.lanesFoot(), m.lanesLines(w, h, focused))
+		}
 		return m.box(r, focused, m.listTitle(), m.listMode(), m.listFoot(), m.listLines(w, h, focused))
 	case PaneDetail:
 		body, foot := m.detailLines(w, h, focused)
@@ -294,10 +298,25 @@ func (m *Model) listTitle() label {
 			}
 		}
 	}
+	switch a := &m.around; {
+	case !a.on:
+	case !a.to.IsZero():
+		title += fmt.Sprintf("  from %s to %s, %d hidden", clean(a.from.String()), clean(a.to.String()), a.hidden)
+	default:
+		title += fmt.Sprintf("  around %s %d, %d hidden", clean(a.key.String()), a.levels, a.hidden)
+	}
+	if m.impact {
+		title += "  impact"
+	}
 	return label{title, title}
 }
 
-func (m *Model) listMode() label { return m.plainLabel(m.th.Dim, "list") }
+func (m *Model) listMode() label {
+	if m.lanesView.on {
+		return m.plainLabel(m.th.Dim, "lanes")
+	}
+	return m.plainLabel(m.th.Dim, "list")
+}
 
 func (m *Model) listFoot() string {
 	p := &m.list
