@@ -19,6 +19,7 @@ import (
 
 func (a *app) previewCommand() *cobra.Command {
 	request := engine.PageRequest{Limit: 10}
+	var partition string
 	c := &cobra.Command{
 		Use: "preview ASSET", Short: "rows of an asset's data", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeAsset,
 		Example: "  assetdev preview customer_risk_scores --rows 5\n  assetdev preview product_catalog --columns product,cost --offset 20\n  assetdev preview order_data --version 20261124-071731-a54b08-1",
@@ -29,9 +30,11 @@ func (a *app) previewCommand() *cobra.Command {
 			if request.Limit < 0 || request.Offset < 0 {
 				return usage("--rows and --offset cannot be negative")
 			}
+			request.Asset = request.Asset.At(partition)
 			return a.withStored(func(e *engine.Engine, s *engine.Snapshot) error { return a.preview(e, s, request) }, request.Asset)
 		},
 	}
+	onePartition(c, &partition)
 	c.Flags().Int64Var(&request.Limit, "rows", 10, "number of rows")
 	c.Flags().Int64Var(&request.Offset, "offset", 0, "first row, from 0")
 	c.Flags().StringSliceVar(&request.Columns, "columns", nil, "names of columns, with commas")
@@ -40,21 +43,27 @@ func (a *app) previewCommand() *cobra.Command {
 }
 
 func (a *app) preview(e *engine.Engine, s *engine.Snapshot, r engine.PageRequest) error {
+	named := r.Asset
+	r.Asset = s.Freshness.Default(r.Asset)
 	p, err := e.Preview(a.ctx, r)
 	if err != nil {
 		return err
 	}
+	if r.Asset != named {
+		a.remark("partition %s, the last that exists (others: --partition)", r.Asset.Partition())
+	}
 	version := r.Version
-	if record := s.Assets[r.Asset]; version == "" && record != nil && record.Stored.Record != nil {
-		version = engine.VersionName(*record.Stored.Record)
+	if record := s.Freshness.Stored(r.Asset).Record; version == "" && record != nil {
+		version = engine.VersionName(*record)
 	}
 	if p.Note != "" && !a.json && !a.quiet {
 		fmt.Fprintln(a.Stdout, a.look.paint(dim, safe(r.Asset.String()+": "+p.Note)))
 	}
 	if a.json {
 		out := map[string]any{
-			"format": 1, "asset": r.Asset, "version": version, "rows_total": p.RowsTotal, "offset": p.Offset, "columns": orEmpty(p.Columns), "rows": rowsJSON(p.Rows),
+			"format": 1, "asset": r.Asset.Asset(), "version": version, "rows_total": p.RowsTotal, "offset": p.Offset, "columns": orEmpty(p.Columns), "rows": rowsJSON(p.Rows),
 		}
+		withPartition(out, r.Asset)
 		if p.Note != "" {
 			out["note"] = p.Note
 		}
@@ -125,7 +134,8 @@ func (a *app) printPage(p page.Page) {
 }
 
 func (a *app) versionsCommand() *cobra.Command {
-	return &cobra.Command{
+	var partition string
+	c := &cobra.Command{
 		Use: "versions ASSET", Short: "the kept versions of an asset's data", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeAsset,
 		RunE: func(_ *cobra.Command, args []string) error {
 			k, err := key(args[0])
@@ -133,12 +143,17 @@ func (a *app) versionsCommand() *cobra.Command {
 				return err
 			}
 			return a.withStored(func(e *engine.Engine, s *engine.Snapshot) error {
+				named := k.At(partition)
+				k := s.Freshness.Default(named)
 				records, err := e.Versions(a.ctx, k)
 				if err != nil {
 					return err
 				}
+				if k != named {
+					a.remark("partition %s, the last that exists (others: --partition)", k.Partition())
+				}
 				current := ""
-				if r := s.Assets[k].Stored.Record; r != nil {
+				if r := s.Freshness.Stored(k).Record; r != nil {
 					current = r.File
 				}
 				if a.json {
@@ -146,7 +161,7 @@ func (a *app) versionsCommand() *cobra.Command {
 					for i := range records {
 						out = append(out, map[string]any{"version": engine.VersionName(records[i]), "current": records[i].File == current, "materialized": materializedJSON(s, &records[i])})
 					}
-					return printJSON(a.Stdout, map[string]any{"format": 1, "asset": k, "versions": out})
+					return printJSON(a.Stdout, withPartition(map[string]any{"format": 1, "asset": k.Asset(), "versions": out}, k))
 				}
 				t := table{right: []bool{false, true, true, true}}
 				now := time.Now()
@@ -172,10 +187,13 @@ func (a *app) versionsCommand() *cobra.Command {
 			}, k)
 		},
 	}
+	onePartition(c, &partition)
+	return c
 }
 
 func (a *app) rollbackCommand() *cobra.Command {
-	return &cobra.Command{
+	var partition string
+	c := &cobra.Command{
 		Use: "rollback ASSET VERSION", Short: "make a kept version the newest data again", Args: cobra.ExactArgs(2), ValidArgsFunction: a.completeAsset,
 		Example: "  assetdev versions order_data\n  assetdev rollback order_data 20261124-071731-a54b08-1",
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -184,10 +202,12 @@ func (a *app) rollbackCommand() *cobra.Command {
 				return err
 			}
 			return a.withStored(func(e *engine.Engine, _ *engine.Snapshot) error {
-				return a.tell(e, engine.Rollback{Asset: k, Version: args[1]})
+				return a.tell(e, engine.Rollback{Asset: k.At(partition), Version: args[1]})
 			}, k)
 		},
 	}
+	onePartition(c, &partition)
+	return c
 }
 
 // tell carries out a command that answers with one line.
@@ -227,7 +247,9 @@ code made it: its status is unknown. adopt takes it for what the code of now mak
 					stored := s.Assets[k].Stored
 					asset, _ := s.Graph.Asset(k)
 					own := asset.StoredBy == "own" && stored.Record == nil && slices.Contains(named, k)
-					if stored.Data == graph.DataForeign || own {
+					counts, parted := s.Freshness.Partitions(k)
+					foreign := parted && counts.Fresh+counts.Stale+counts.Missing < counts.Total
+					if stored.Data == graph.DataForeign || own || foreign {
 						made = append(made, k)
 					}
 				}
@@ -314,7 +336,8 @@ func (a *app) runsCommand() *cobra.Command {
 }
 
 func (a *app) logsCommand() *cobra.Command {
-	return &cobra.Command{
+	var partition string
+	c := &cobra.Command{
 		Use: "logs RUN [ASSET]", Short: "what the steps of a run said", Args: cobra.RangeArgs(1, 2),
 		Example: "  assetdev runs\n  assetdev logs 20261124-071731-a54b08\n  assetdev logs 20261124-071731-a54b08 order_data",
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -331,10 +354,13 @@ func (a *app) logsCommand() *cobra.Command {
 					if err != nil {
 						return err
 					}
-					if !slices.Contains(keys, k) {
-						return noStep(args[0], k, keys)
+					all := keys
+					keys = slices.DeleteFunc(slices.Clone(keys), func(other graph.Key) bool {
+						return other.Asset() != k || partition != "" && other.Partition() != partition
+					})
+					if len(keys) == 0 {
+						return noStep(args[0], k.At(partition), all)
 					}
-					keys = []graph.Key{k}
 				}
 				for _, k := range keys {
 					if err := a.printLog(e, args[0], k, len(keys) > 1); err != nil {
@@ -345,6 +371,8 @@ func (a *app) logsCommand() *cobra.Command {
 			})
 		},
 	}
+	c.Flags().StringVar(&partition, "partition", "", "partition `KEY` (default: all of the run)")
+	return c
 }
 
 // noStep returns the error of a run that has steps, and none of the asset.
@@ -380,7 +408,7 @@ func (a *app) printLog(e *engine.Engine, run string, k graph.Key, headed bool) e
 			since = line.Seq
 			switch {
 			case a.json:
-				if err := printJSON(a.Stdout, map[string]any{"event": "log", "run": run, "asset": k, "text": line.Text}); err != nil {
+				if err := printJSON(a.Stdout, withPartition(map[string]any{"event": "log", "run": run, "asset": k.Asset(), "text": line.Text}, k)); err != nil {
 					return err
 				}
 			case headed:

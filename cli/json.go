@@ -78,6 +78,7 @@ type jsonSource struct {
 
 type jsonAsset struct {
 	Key           graph.Key         `json:"key"`
+	Partition     *string           `json:"partition,omitempty"` // only where partitions were asked for
 	Location      string            `json:"location"`
 	Group         string            `json:"group"`
 	Kinds         []string          `json:"kinds"`
@@ -93,10 +94,22 @@ type jsonAsset struct {
 	Reasons       []graph.Reason    `json:"reasons"`
 	Upstreams     []graph.Key       `json:"upstreams"`
 	Downstreams   []graph.Key       `json:"downstreams"`
-	Partitions    *struct{}         `json:"partitions"`
+	Partitions    *jsonPartitions   `json:"partitions"`
 	Checks        []jsonCheck       `json:"checks"`
 	Materialized  *jsonMaterialized `json:"materialized"`
 	LastRun       *jsonLastRun      `json:"last_run"`
+}
+
+// jsonPartitions is how many partitions of an asset are what.
+type jsonPartitions = graph.PartitionCounts
+
+// withPartition adds to an object which partition it is about, null when the asset has none.
+func withPartition(out map[string]any, key graph.Key) map[string]any {
+	out["partition"] = nil
+	if partition := key.Partition(); partition != "" {
+		out["partition"] = partition
+	}
+	return out
 }
 
 type jsonMaterialized struct {
@@ -156,9 +169,9 @@ func statusJSON(s *engine.Snapshot, keys []graph.Key) jsonStatus {
 	out := jsonStatus{Format: 1, Locations: locationsJSON(s), Assets: []jsonAsset{}, Workspace: jsonWorkspace{File: s.Workspace.FileName(), Storage: s.Workspace.Storage}}
 	for _, key := range keys {
 		asset, _ := s.Graph.Asset(key)
-		stored := s.Assets[key].Stored
+		stored := stateOf(s, key).Stored
 		j := jsonAsset{
-			Key: key, Location: asset.Location, Group: asset.Group, Kinds: orEmpty(asset.Kinds), Owners: orEmpty(asset.Owners), Tags: orEmptyMap(asset.Tags),
+			Key: key.Asset(), Location: asset.Location, Group: asset.Group, Kinds: orEmpty(asset.Kinds), Owners: orEmpty(asset.Owners), Tags: orEmptyMap(asset.Tags),
 			Description: asset.Description, Metadata: orEmptyMap(asset.Metadata), Source: jsonSource{asset.Source.File, asset.Source.Line, asset.Source.Symbol},
 			Executable: asset.Executable, StoredBy: asset.StoredBy, Status: s.Freshness.Status(key), Reasons: orEmpty(s.Freshness.Reasons(key)),
 			Upstreams: orEmpty(s.Graph.Upstreams(key)), Downstreams: orEmpty(s.Graph.Downstreams(key)), Checks: checksJSON(asset, stored.Record),
@@ -172,6 +185,11 @@ func statusJSON(s *engine.Snapshot, keys []graph.Key) jsonStatus {
 				why = "no code location defines it"
 			}
 			j.NotExecutable = &why
+		}
+		if partition := key.Partition(); partition != "" {
+			j.Partition = &partition
+		} else if counts, ok := s.Freshness.Partitions(key); ok {
+			j.Partitions = &counts
 		}
 		j.Materialized = materializedJSON(s, stored.Record)
 		if last := stored.Last; last != nil {

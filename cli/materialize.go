@@ -21,6 +21,7 @@ func (a *app) planCommand() *cobra.Command {
 	var m engine.Materialize
 	var selects []string
 	var config runConfig
+	var parts choice
 	c := &cobra.Command{
 		Use: "plan SELECTION", Short: "what materialize would run, in order, with reasons", ValidArgsFunction: a.completeSelection,
 		Example: "  assetdev plan customer_risk_scores\n  assetdev plan 'group:ml_features' --json",
@@ -28,11 +29,15 @@ func (a *app) planCommand() *cobra.Command {
 			if m.Config, err = config.load(); err != nil {
 				return err
 			}
+			if m.Partitions, err = parts.read(); err != nil {
+				return err
+			}
 			return a.plan(selection(args, selects), m)
 		},
 	}
 	planFlags(c, &m, &selects)
 	config.flags(c)
+	parts.flags(c)
 	return c
 }
 
@@ -73,6 +78,7 @@ func (a *app) plan(args []string, m engine.Materialize) (err error) {
 	}
 	return a.withGraph(func(e *engine.Engine, s *engine.Snapshot) error {
 		a.tellBroken(s)
+		a.tellLatest(s, m)
 		p, err := e.Plan(a.ctx, m)
 		if err != nil {
 			return err
@@ -134,6 +140,7 @@ func (a *app) materializeCommand() *cobra.Command {
 	var selects []string
 	var dryRun bool
 	var config runConfig
+	var parts choice
 	c := &cobra.Command{
 		Use: "materialize SELECTION", Aliases: []string{"mat"}, Short: "the selection with its stale, missing and overdue upstreams",
 		Long: `Runs the selected assets and exactly those of their upstreams that are stale, missing or overdue, in dependency order,
@@ -143,6 +150,9 @@ across repositories. What is fresh is not run again without --force.`,
 		RunE: func(_ *cobra.Command, args []string) (err error) {
 			args = selection(args, selects)
 			if m.Config, err = config.load(); err != nil {
+				return err
+			}
+			if m.Partitions, err = parts.read(); err != nil {
 				return err
 			}
 			switch {
@@ -165,6 +175,7 @@ across repositories. What is fresh is not run again without --force.`,
 	}
 	planFlags(c, &m, &selects)
 	config.flags(c)
+	parts.flags(c)
 	c.Flags().BoolVar(&m.Debug, "pdb", false, "each step has the terminal, so that breakpoint() works")
 	c.Flags().BoolVar(&m.FailFast, "fail-fast", false, "start nothing more after the first failure")
 	c.Flags().IntVar(&m.Jobs, "jobs", 0, "steps at once (default: the setting, else the number of processors)")
@@ -176,6 +187,7 @@ across repositories. What is fresh is not run again without --force.`,
 // materialize starts the run and follows it to its end.
 func (a *app) materialize(e *engine.Engine, s *engine.Snapshot, m engine.Materialize) error {
 	a.tellBroken(s)
+	a.tellLatest(s, m)
 	asked, err := a.confirm(e, s, m)
 	if err != nil {
 		return err
@@ -234,17 +246,20 @@ func (a *app) nothingRan(reply engine.Reply) error {
 	return nil
 }
 
-// confirm asks before a run that writes outside assetdev's storage or into shared storage, where somebody is there to ask. Then the
-// plan was printed.
+// confirm asks before a run that writes outside assetdev's storage or into shared storage, or makes many partitions, where somebody is there
+// to ask. Then the plan was printed.
 func (a *app) confirm(e *engine.Engine, s *engine.Snapshot, m engine.Materialize) (asked bool, err error) {
-	if a.yes || !a.interactive() {
+	if a.yes || !a.interactive() && !s.Graph.Partitioned() {
 		return false, nil
 	}
 	p, err := e.Plan(a.ctx, m)
 	if err != nil || len(p.Steps) == 0 {
 		return false, err
 	}
-	why := ""
+	why, err := a.tooMany(s, p)
+	if err != nil || !a.interactive() {
+		return false, err
+	}
 	if s.Workspace.Shared {
 		why = "the storage is shared"
 	}
@@ -483,7 +498,7 @@ func (f *follower) printTrace(ev event.Event) {
 		}
 	}
 	if a.verbose == 0 && !a.quiet {
-		fmt.Fprintf(a.Stdout, "    %s\n", a.look.paint(dim, "its log: assetdev logs "+safe(ev.Run)+" "+safe(ev.Asset.String())))
+		fmt.Fprintf(a.Stdout, "    %s\n", a.look.paint(dim, "its log: assetdev logs "+safe(ev.Run)+" "+safe(arguments(*ev.Asset))))
 	}
 }
 

@@ -243,7 +243,7 @@ func (a *app) root() *cobra.Command {
 			if a.interactive() {
 				return a.screen(a.workspace)
 			}
-			return a.status(nil, false)
+			return a.status(nil, engine.Partitions{}, false)
 		},
 	}
 	root.SetVersionTemplate("assetdev {{.Version}}\n")

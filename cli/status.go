@@ -3,10 +3,12 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/assetdev/assetdev/engine"
+	"github.com/assetdev/assetdev/engine/event"
 	"github.com/assetdev/assetdev/graph"
 	"github.com/spf13/cobra"
 )
@@ -14,19 +16,32 @@ import (
 func (a *app) statusCommand() *cobra.Command {
 	var exitCode bool
 	var selects []string
+	var parts choice
 	c := &cobra.Command{
 		Use: "status [SELECTION]", Short: "freshness of every asset, and why", ValidArgsFunction: a.completeSelection,
 		Example: "  assetdev status\n  assetdev status 'status:stale'\n  assetdev status +customer_risk_scores --exit-code --json",
-		RunE:    func(_ *cobra.Command, args []string) error { return a.status(selection(args, selects), exitCode) },
+		RunE: func(_ *cobra.Command, args []string) error {
+			p, err := parts.read()
+			if err != nil {
+				return err
+			}
+			return a.status(selection(args, selects), p, exitCode)
+		},
 	}
+	parts.flags(c)
 	c.Flags().BoolVar(&exitCode, "exit-code", false, "exit 3 when anything selected is not fresh")
 	c.Flags().StringArrayVarP(&selects, "select", "s", nil, "`SELECTION` of assets")
 	return c
 }
 
-func (a *app) status(selects []string, exitCode bool) error {
-	return a.withGraph(func(_ *engine.Engine, s *engine.Snapshot) error {
+func (a *app) status(selects []string, p engine.Partitions, exitCode bool) error {
+	return a.withGraph(func(e *engine.Engine, s *engine.Snapshot) error {
 		keys, err := selected(s, selects)
+		if err == nil && !p.IsZero() {
+			if keys, err = e.Select(a.ctx, keys, p); len(selects) == 0 { // all that have partitions
+				keys = slices.DeleteFunc(keys, func(k graph.Key) bool { return k.Partition() == "" })
+			}
+		}
 		if err != nil {
 			return err
 		}
@@ -57,7 +72,7 @@ func (a *app) printStatus(s *engine.Snapshot, keys []graph.Key) {
 	t := table{right: []bool{false, false, false, true, true, true}}
 	for _, key := range keys {
 		asset, _ := s.Graph.Asset(key)
-		state := s.Assets[key]
+		state := stateOf(s, key)
 		status := s.Freshness.Status(key)
 		counts[status]++
 		made, rows, ms := "-", "-", "-"
@@ -79,6 +94,9 @@ func (a *app) printStatus(s *engine.Snapshot, keys []graph.Key) {
 			if len(reasons) > 1 {
 				text += fmt.Sprintf(" (+%d)", len(reasons)-1)
 			}
+		}
+		if counts := a.partitionCounts(s, key); counts != "" && key.Partition() == "" {
+			text = strings.TrimSuffix(counts+"; "+text, "; ")
 		}
 		if state.Word == "failed" {
 			text = "last run failed: " + safe(state.Stored.Last.Error)
@@ -114,6 +132,19 @@ func failedChecks(r *graph.Record) string {
 		}
 	}
 	return safe(strings.Join(texts, "; "))
+}
+
+// stateOf returns what is shown of an asset, or of one of its partitions.
+func stateOf(s *engine.Snapshot, key graph.Key) *engine.Asset {
+	if key.Partition() == "" {
+		return s.Assets[key]
+	}
+	stored := s.Freshness.Stored(key)
+	a := &engine.Asset{Key: key, Stored: stored, Word: s.Freshness.Status(key).String(), ForecastMS: -1}
+	if stored.Last != nil && stored.Last.State == event.Failed && a.Word != "fresh" {
+		a.Word = event.Failed
+	}
+	return a
 }
 
 // printBroken prints why a location does not load: place and compiler's words first.
@@ -160,7 +191,8 @@ func (a *app) listCommand() *cobra.Command {
 }
 
 func (a *app) pathCommand() *cobra.Command {
-	return &cobra.Command{
+	var partition string
+	c := &cobra.Command{
 		Use: "path ASSET", Short: "the file with an asset's newest data", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeAsset,
 		RunE: func(_ *cobra.Command, args []string) error {
 			k, err := key(args[0])
@@ -168,22 +200,26 @@ func (a *app) pathCommand() *cobra.Command {
 				return err
 			}
 			return a.withStored(func(e *engine.Engine, s *engine.Snapshot) error {
+				k := s.Freshness.Default(k.At(partition))
 				if _, err := e.Versions(a.ctx, k); err != nil {
 					return err
 				}
 				path := e.Path(k)
 				if a.json {
-					return printJSON(a.Stdout, map[string]any{"format": 1, "asset": k, "path": path})
+					return printJSON(a.Stdout, withPartition(map[string]any{"format": 1, "asset": k.Asset(), "path": path}, k))
 				}
 				fmt.Fprintln(a.Stdout, safe(path))
 				return nil
 			}, k)
 		},
 	}
+	onePartition(c, &partition)
+	return c
 }
 
 func (a *app) whyCommand() *cobra.Command {
-	return &cobra.Command{
+	var partition string
+	c := &cobra.Command{
 		Use: "why ASSET", Short: "the chain from an asset to what made it stale", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeAsset,
 		Example: "  assetdev why customer_risk_scores",
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -192,6 +228,7 @@ func (a *app) whyCommand() *cobra.Command {
 				return err
 			}
 			return a.withGraph(func(e *engine.Engine, s *engine.Snapshot) error {
+				k := k.At(partition)
 				status, chains, err := e.Why(a.ctx, k)
 				if err != nil {
 					return err
@@ -200,13 +237,15 @@ func (a *app) whyCommand() *cobra.Command {
 					if chains == nil {
 						chains = [][]graph.Reason{}
 					}
-					return printJSON(a.Stdout, map[string]any{"format": 1, "asset": k, "status": status, "chains": chains})
+					return printJSON(a.Stdout, withPartition(map[string]any{"format": 1, "asset": k.Asset(), "status": status, "chains": chains}, k))
 				}
 				a.printWhy(s, k, status, chains)
 				return nil
 			})
 		},
 	}
+	c.Flags().StringVar(&partition, "partition", "", "partition `KEY`, of an asset that has partitions (default: what holds of the asset as a whole)")
+	return c
 }
 
 func (a *app) printWhy(s *engine.Snapshot, k graph.Key, status graph.Status, chains [][]graph.Reason) {
@@ -235,7 +274,7 @@ func (a *app) printWhy(s *engine.Snapshot, k graph.Key, status graph.Status, cha
 			}
 		}
 	}
-	if last := s.Assets[k].Stored.Last; last != nil && last.Error != "" {
+	if last := stateOf(s, k).Stored.Last; last != nil && last.Error != "" {
 		fmt.Fprintf(a.Stdout, "  last run %s %s: %s\n", safe(last.Run), a.look.word(last.State), safe(last.Error))
 	}
 }

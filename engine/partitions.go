@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,6 +45,12 @@ func noPartition(asset graph.Asset, partition string) error {
 		return err.WithHint("it has only %q", keys[0])
 	}
 	return err.WithHint("it has %d, from %q to %q", len(keys), keys[0], keys[len(keys)-1])
+}
+
+// Select puts the partitions that are meant in the place of each asset that has some, as [Materialize] does with its selection.
+func (e *Engine) Select(ctx context.Context, keys []graph.Key, p Partitions) (out []graph.Key, err error) {
+	callErr := e.call(ctx, func() { out, err = e.withPartitions(keys, p) })
+	return out, errors.Join(callErr, err)
 }
 
 // withPartitions puts the partitions that are meant in the place of each selected asset that has some; assets without them stay. With

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,8 +77,14 @@ func (e *Engine) Versions(ctx context.Context, key graph.Key) ([]graph.Record, e
 
 // Path returns the file with the newest data of an asset or a partition, whether or not it exists.
 func (e *Engine) Path(key graph.Key) string {
-	_ = e.call(e.ctx, func() { key = e.judge().Default(key) }) // else the workspace is closed, and nobody asks
-	return e.manager.Path(key)
+	file := ""
+	_ = e.call(e.ctx, func() { // else the workspace is closed, and nobody asks
+		key = e.judge().Default(key)
+		if record := e.stored[key].Record; record != nil {
+			file = e.manager.CopyFile(*record)
+		}
+	})
+	return cmp.Or(file, e.manager.Path(key))
 }
 
 // Runs returns the history, newest first, at most max.

@@ -20,8 +20,9 @@ type Snapshot struct {
 	Graph     *graph.Graph
 	Freshness *graph.Freshness
 	Assets    map[graph.Key]*Asset
-	AssetsSeq uint64 // grows with each snapshot whose Assets differ from those before
-	Run       *Run   // the active run, or the last one that ended while this engine was open; nil before the first
+	AssetsSeq uint64         // grows with each snapshot whose Assets differ from those before
+	Words     map[string]int // how many assets have each word
+	Run       *Run           // the active run, or the last one that ended while this engine was open; nil before the first
 	Question  *Question
 	Auto      Auto
 	Save      *Save // what the last save did; nil before the first
@@ -33,16 +34,17 @@ type Snapshot struct {
 
 // A Workspace is what is open.
 type Workspace struct {
-	File        string // absolute
-	Dir         string // absolute
-	Base        string // absolute folder of the storage
-	Name        string // name of the folder
-	Storage     string // as "filesystem …/assets"
-	Shared      bool   // others work on the same storage
-	StorageSize int64  // bytes of kept data, -1 unknown
-	Trusted     bool
-	Trust       *TrustQuestion // what to ask when it is not trusted
-	Selections  []NamedSelection
+	File         string // absolute
+	Dir          string // absolute
+	Base         string // absolute folder of the storage
+	Name         string // name of the folder
+	Storage      string // as "filesystem …/assets"
+	Shared       bool   // others work on the same storage
+	ConfirmSteps int    // more steps than this do not start without a word
+	StorageSize  int64  // bytes of kept data, -1 unknown
+	Trusted      bool
+	Trust        *TrustQuestion // what to ask when it is not trusted
+	Selections   []NamedSelection
 }
 
 // A NamedSelection is one of the setting selections, in the order of their names.
@@ -171,7 +173,7 @@ func (e *Engine) snapshot() *Snapshot {
 		Seq: e.seq, At: now, Graph: e.graph, Freshness: fresh, Question: e.question, Auto: e.auto, Save: e.save,
 		Problems: e.problems, Notices: slices.Clone(e.notices), Loading: e.anyLoading(), Run: e.lastRun, Told: e.told,
 		Workspace: Workspace{
-			File: e.ws.File, Dir: e.ws.Dir, Base: e.manager.BaseDir(), Name: filepath.Base(e.ws.Dir), Storage: e.manager.String(), Shared: e.ws.Settings.Shared, StorageSize: e.size,
+			File: e.ws.File, Dir: e.ws.Dir, Base: e.manager.BaseDir(), Name: filepath.Base(e.ws.Dir), Storage: e.manager.String(), ConfirmSteps: e.ws.Settings.Confirm.Steps, Shared: e.ws.Settings.Shared, StorageSize: e.size,
 			Trusted: e.grant.Valid(), Selections: e.named,
 		},
 	}
@@ -191,6 +193,7 @@ func (e *Engine) snapshot() *Snapshot {
 		s.Run = e.pictureOf(e.run)
 	}
 	s.Assets, s.AssetsSeq = e.paint(now)
+	s.Words = e.pictures.words
 	e.snap = s
 	return s
 }
