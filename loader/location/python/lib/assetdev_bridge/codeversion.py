@@ -50,7 +50,7 @@ PYTHON = "%s-%d.%d" % (sys.implementation.name, sys.version_info[0], sys.version
 
 MAX_BYTES = 4 << 20  # a larger file counts as a whole
 MAX_TEXT = 64 << 10  # of one part
-_FORMAT = 3  # of the cache
+_FORMAT = 4  # of the cache
 
 _BUILTINS = frozenset(dir(builtins)) | {"__file__", "__path__", "__builtins__", "__class__", "__annotations__", "__dict__"}
 _MODULE_DUNDERS = frozenset(
@@ -76,6 +76,7 @@ _WALKS = frozenset(
     "load_from_defs_folder load_defs load_defs_at_path load_project_defs iter_modules walk_packages".split()
 )
 _SECRETS = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "API_KEY", "APIKEY", "ACCESS_KEY", "PRIVATE_KEY", "AUTH")
+_REBINDS = frozenset(("c:exec", "c:globals", "c:vars"))  # may bind any name of the module
 _NAME_KEYWORDS = frozenset(("name", "key", "asset_name", "asset_key"))
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _SKIP_FIELDS = frozenset(("ctx", "type_comment", "kind", "type_ignores"))
@@ -246,7 +247,8 @@ class _Reader:
     def attribute(self, node):
         chain = _chain(node)
         if chain is None:
-            self.visit(node.value)
+            if node.attr not in ("values", "items", "keys", "get", "copy") or not self.reads_globals(node.value):
+                self.visit(node.value)
             self.out.append("." + node.attr)
             return
         self.out.append("'" + chain)
@@ -255,6 +257,14 @@ class _Reader:
             self.resource_names.append(chain.partition(".resources.")[2].partition(".")[0])
         if node.ctx.__class__ is not _ast.Load:
             self.emit("m", chain)
+
+    def reads_globals(self, node):
+        """Takes globals() where it is only read: no name changes its meaning by that."""
+        if node.__class__ is not _ast.Call or _chain(node.func) not in ("globals", "vars") or node.args:
+            return False
+        self.out.append("(globals)")
+        self.emit("c", node.func.id + ".read")
+        return True
 
     def subscript(self, node):
         value, index = node.value, node.slice
@@ -270,7 +280,8 @@ class _Reader:
         if chain is not None and (chain == "environ" or chain.endswith(".environ")) and node.ctx.__class__ is _ast.Load:
             self.environment(index)
         self.out.append("(Subscript")
-        self.visit(value)
+        if node.ctx.__class__ is not _ast.Load or not self.reads_globals(value):
+            self.visit(value)
         self.visit(index)
         self.out.append(")")
         if node.ctx.__class__ is not _ast.Load:
@@ -299,6 +310,10 @@ class _Reader:
             chain = _chain(node.comparators[0])
             if chain is not None and (chain == "environ" or chain.endswith(".environ")) and node.left.__class__ is _ast.Constant:
                 self.environment(node.left)
+            if self.reads_globals(node.comparators[0]):
+                self.out.append(node.ops[0].__class__.__name__)
+                self.visit(node.left)
+                return
         self.generic(node)
 
     def call(self, node):
@@ -1514,7 +1529,7 @@ class Index:
                         if symbol not in bound:
                             bound.append(symbol)
         nodes = summary["nodes"] if summary is not None and "error" not in summary else ()
-        module.globals = any(r.startswith("c:") for node in nodes for r in node["d"])
+        module.globals = any(not _REBINDS.isdisjoint(node["d"]) for node in nodes)
         traits = {}
         for symbol, n in zip(module.symbols, nodes):
             for name in n["n"]:
@@ -1727,6 +1742,7 @@ class Index:
                             targets.add(t)
                     own.append(ref + "=" + ",".join(sorted(targets)))
                 elif kind == "c":
+                    chain = chain.partition(".")[0]
                     if chain not in module.bind:
                         targets.add("*" + module.name)
                         l.reasons.add(chain + here[0])
@@ -1767,7 +1783,7 @@ class Index:
         l.definition, l.later, l.parents, l.lines = l.own, None, (), None
         l.edges = ["#" + module.name] + ["!" + _outside_name(t) if t[0] == "!" else t for t in l.targets]
         l.drops = any(r[:2] in ("x:", "m:") for r in defined)
-        l.dynamic = any(r[:2] == "c:" for r in defined)
+        l.dynamic = not _REBINDS.isdisjoint(defined)
         if node["k"] in ("def", "class"):
             own = [node["s"]]
             for ref in defined:
@@ -1902,7 +1918,7 @@ class Index:
                             add(ids[symbol], ids[r])
         # changes at module level
         for name in g.names:
-            if self.modules[name].globals:  # eval, exec or globals() at module level may bind any name of the module
+            if self.modules[name].globals:  # they may bind any name of the module
                 for d in [ids[l.symbol] for l in self.modules[name].linked if l.dynamic]:
                     for l in self.modules[name].linked:
                         add(ids[l.symbol], d)

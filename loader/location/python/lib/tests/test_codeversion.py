@@ -835,6 +835,11 @@ class Scopes(Case):
         ("x = 1\ndef a():\n    return globals()['x']", "x"),
         ("x = 1\ny = 2\ndef a():\n    return globals()", "x y"),
         ("for n in 'xy':\n    globals()[n] = 1\ndef a():\n    return x", "n"),
+        ("x = 1\nevery = [v for v in globals().values() if v]\nlate = 'y' in globals(), globals()['x' + ''], vars().get('x')\ndef a():\n    return x", "x"),
+        ("x = 1\ny = dict(globals().items())\ndef a():\n    return y", "x y"),
+        ("x = 1\nglobals().update(y=2)\ndef a():\n    return x", "x effect"),
+        ("x = 1\nexec('x = 2')\ndef a():\n    return x", "x effect"),
+        ("x = 1\ny = eval('x')\ndef a():\n    return x", "x"),
         ("x = 1\ndef eval(s): return s\ndef a():\n    return eval('x')", "eval"),
         ("x = 1\ndef a(df):\n    return df.eval('x')", ""),
         ("x = 1\ndef a(o, n):\n    return getattr(o, n)", ""),
@@ -850,6 +855,7 @@ class Scopes(Case):
                 answer = self.one(source + "\n")
                 got = {p["symbol"] for p in answer["parts"] if p["kind"] == "code"} - {"m.a"}
                 got = {x[2:] if x.startswith("m.") else "changes:" + x[len("m changes ") :].partition(",")[0] for x in got}
+                got = {"effect" if x == "changes:e level" else x for x in got}
                 self.assertEqual(got, set(want.split()), answer["coarse"])
 
     def test_normal_form(self):
