@@ -24,7 +24,8 @@ type builder struct {
 	lane    []int32 // rank of the lane of each vertex
 	alone   []bool  // nodes without edges
 	size    []int32 // units of each lane, by rank
-	crossed []int64 // per gap: pairs of edges that cross
+	fresh   []int32 // with a previous layout: the edges that were not in it
+	changes int     // how many nodes and edges are new, or have to move
 }
 
 // maxSpan is how many columns an edge may bridge; those that bridge more are stubs. It bounds the number of trunks.
@@ -36,18 +37,21 @@ func (o Options) units() int32 { return int32(o.Height+2) / 2 }
 func place(in *Input, o Options, previous *Placed) *Placed {
 	b := &builder{o: o}
 	b.read(in)
+	if previous != nil && previous.o == o {
+		b.again(previous)
+		return b.finish(previous)
+	}
 	b.layers()
 	b.arrangeLanes()
 	b.bundle()
 	a := b.arrange()
 	a.minimise()
 	a.rows()
-	b.crossed = a.crossed
 	b.unit = make([]int32, len(b.layer))
 	for i, v := range a.vertex {
 		b.unit[v] = a.unit[i]
 	}
-	return b.finish()
+	return b.finish(nil)
 }
 
 // read sorts the edges by source and target, without repetition.

@@ -6,7 +6,7 @@ import (
 )
 
 // finish turns columns and units into cells: it stacks the lanes, drops what has become stubs, and routes the nets of each gap.
-func (b *builder) finish() *Placed {
+func (b *builder) finish(previous *Placed) *Placed {
 	in := b.in
 	p := &Placed{o: b.o, lanes: slices.Clone(in.Lanes), nodes: slices.Clone(in.Nodes), out: b.out, to: b.to, in: b.in_, edges: b.edges, stub: b.stub}
 	for i := range p.nodes {
@@ -35,8 +35,19 @@ func (b *builder) finish() *Placed {
 		unit[v] += p.start[b.lanes[b.lane[v]]]
 	}
 	p.layer, p.unit, p.trunk, p.source = b.layer, unit, b.trunk, b.source
-	p.width = make([]int32, b.count)
-	p.limitRows()
+	p.width, p.room = make([]int32, b.count), make([]int32, b.count)
+	if previous != nil {
+		copy(p.width, previous.width)
+		copy(p.room, previous.room)
+		p.changed = previous.changed + b.changes
+		for _, e := range b.fresh {
+			p.limitRows(p.Source(int(e)), e, e+1)
+		}
+	} else {
+		for s := range p.nodes {
+			p.limitRows(s, p.out[s], p.out[s+1])
+		}
+	}
 	for {
 		p.link()
 		if !p.route() {
@@ -44,27 +55,19 @@ func (b *builder) finish() *Placed {
 		}
 	}
 	p.measure()
-	p.crossings = make([]int32, len(p.width))
-	for l, c := range b.crossed {
-		p.crossings[l] = int32(min(c, 1<<31-1))
-		p.tidy += int(c)
-	}
 	return p
 }
 
-// limitRows makes stubs of edges that bridge too many rows.
-func (p *Placed) limitRows() {
+// limitRows makes stubs of those edges of a node, from first up to end, that bridge too many rows.
+func (p *Placed) limitRows(node int, first, end int32) {
 	if p.o.MaxRows < 0 {
 		return
 	}
-	limit := int32(p.o.MaxRows+1) / 2
+	s, limit := int32(node), int32(p.o.MaxRows+1)/2
 	far := func(u, v int32) bool { return p.unit[u]-p.unit[v] > limit || p.unit[v]-p.unit[u] > limit }
-	for s := range int32(len(p.nodes)) {
-		for e := p.out[s]; e < p.out[s+1]; e++ {
-			t := p.to[e]
-			if !p.stub[e] && (far(s, t) || far(p.from(s, t), t)) {
-				p.stub[e] = true
-			}
+	for e := first; e < end; e++ {
+		if t := p.to[e]; !p.stub[e] && (far(s, t) || far(p.from(s, t), t)) {
+			p.stub[e] = true
 		}
 	}
 }
@@ -177,9 +180,6 @@ func (p *Placed) route() (again bool) {
 	p.firstTrack = make([]int32, len(p.width)+1)
 	p.tracks = append(p.tracks[:0], 0)
 	p.nets = make([]int32, 0, total)
-	if p.room == nil {
-		p.room = make([]int32, len(p.width))
-	}
 	var r router
 	for l := range p.width {
 		if l+1 < len(p.width) && r.gap(p, l) {

@@ -139,7 +139,7 @@ func (in *Input) Layers() []int32 {
 // a horizontal band for each lane. It is deterministic, and bounded: about 2 µs for each node and edge.
 //
 // With a previous layout it changes as little as it can: lanes keep their order, and a node stays in its row unless an
-// edge forces it into another column. What that costs in beauty tells [Placed.Drift]; without a previous layout everything
+// edge forces it into another column. How much of it has become makeshift tells [Placed.Drift]; without a previous layout everything
 // is placed anew. A previous layout made with other options is ignored.
 func Lanes(in *Input, o Options, previous *Placed) *Placed {
 	return place(in, o.normal(), previous)

@@ -85,8 +85,7 @@ type Placed struct {
 	crosses       []bool  // an edge of the vertex's net leads to another lane
 	tracks, nets  []int32 // nets by gap and track, top to bottom; tracks is where each track begins
 	firstTrack    []int32 // for each gap its first in tracks
-	crossings     []int32 // per gap, of edges
-	tidy          int     // crossings when it was placed anew
+	changed       int     // nodes and edges that were added, or forced to move, since everything was placed anew
 }
 
 func compareEdges(a, b Edge) int {
@@ -209,11 +208,57 @@ func (p *Placed) Shift(previous *Placed, key string) (dx, dy int) {
 	return b.X - a.X, b.Y - a.Y
 }
 
-// Drift returns how many crossings of edges the layout has, and how many it had when it was last placed anew. When the first
-// is much larger, placing it anew is worth the disturbance.
-func (p *Placed) Drift() (now, then int) {
-	for _, c := range p.crossings {
-		now += int(c)
+// Drift returns which part of the nodes and edges were added, or forced to move, since everything was placed anew: from a
+// twentieth on it is worth offering to do that again.
+func (p *Placed) Drift() float64 {
+	return float64(p.changed) / float64(max(1, len(p.nodes)+len(p.to)))
+}
+
+// Crossings returns how many pairs of edges cross that are drawn as lines. It counts them: a tenth of the work of a layout.
+func (p *Placed) Crossings() int64 {
+	total := len(p.layer)
+	weight := make([]int32, total) // of the way on from a vertex by its trunk
+	for s := range int32(len(p.nodes)) {
+		for e := p.out[s]; e < p.out[s+1]; e++ {
+			if t := p.to[e]; !p.stub[e] && p.layer[t]-p.layer[s] > 1 {
+				weight[p.from(s, t)]++
+			}
+		}
+		for v := p.trunk[s+1] - 1; v > p.trunk[s]; v-- {
+			weight[v-1] += weight[v]
+		}
 	}
-	return now, p.tidy
+	crossings, sums := int64(0), []int32(nil)
+	place := make([]int32, total)
+	for l := range len(p.x) - 1 {
+		next := p.order[p.column[l+1]:p.column[l+2]]
+		for i, v := range next {
+			place[v] = int32(i) + 1
+		}
+		sums = append(sums[:0], make([]int32, len(next)+1)...)
+		before := int64(0)
+		for _, u := range p.order[p.column[l]:p.column[l+1]] {
+			arcs := p.arcTo[p.arc[u]:p.arc[u+1]]
+			count := func(v int32) int32 {
+				if int(v) < len(p.nodes) {
+					return 1
+				}
+				return weight[v]
+			}
+			for _, v := range arcs {
+				under := int64(0)
+				for i := place[v]; i > 0; i &= i - 1 {
+					under += int64(sums[i])
+				}
+				crossings += (before - under) * int64(count(v))
+			}
+			for _, v := range arcs {
+				before += int64(count(v))
+				for i := int(place[v]); i < len(sums); i += i & -i {
+					sums[i] += count(v)
+				}
+			}
+		}
+	}
+	return crossings
 }
