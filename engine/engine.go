@@ -505,11 +505,25 @@ func (e *Engine) judge() *graph.Freshness {
 	return e.fresh
 }
 
+// lookForOverdue judges anew where statuses can change by the passing of time alone, and reports whether one did.
 func (e *Engine) lookForOverdue() bool {
+	if e.judged && e.graphAt == e.definedAt && !e.hangsOnTime() {
+		return false
+	}
 	before := e.fresh
 	e.judged = false
 	after := e.judge()
 	return before == nil || !maps.Equal(before.Counts(), after.Counts())
+}
+
+// hangsOnTime reports whether some asset may become overdue, or get partitions.
+func (e *Engine) hangsOnTime() bool {
+	for i := range e.graph.Len() {
+		if a := e.graph.At(i); a.MaxAge > 0 || a.Partitions != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // A RunSummary is one run of the history.

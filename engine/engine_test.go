@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -136,6 +137,13 @@ func (s *shop) checkPictures() {
 		snap := e.snapshot()
 		if len(snap.Assets) != e.graph.Len() {
 			s.t.Errorf("%d pictures of %d assets", len(snap.Assets), e.graph.Len())
+		}
+		words := map[string]int{}
+		for _, a := range snap.Assets {
+			words[a.Word]++
+		}
+		if !maps.Equal(words, snap.Words) {
+			s.t.Errorf("counted %v, the snapshot says %v", words, snap.Words)
 		}
 		for i, key := range e.graph.Keys() {
 			old, anew := *snap.Assets[key], e.picture(key, time.Now())

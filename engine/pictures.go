@@ -16,6 +16,7 @@ import (
 // pictures are those of the last snapshot, and what they were painted from.
 type pictures struct {
 	assets map[graph.Key]*Asset // never changed once it is in a snapshot
+	words  map[string]int       // how many assets have each word; never changed either
 	seq    uint64
 	graph  *graph.Graph
 	fresh  *graph.Freshness
@@ -52,7 +53,10 @@ func (e *Engine) paint(now time.Time) (map[graph.Key]*Asset, uint64) {
 			all[i].ReadBy = e.readBy(i)
 			assets[key] = &all[i]
 		}
-		p.assets = assets
+		p.assets, p.words = assets, map[string]int{}
+		for i := range all {
+			p.words[all[i].Word]++
+		}
 		p.seq++
 	case len(p.stale) > 0 || p.fresh != e.fresh:
 		anew := slices.Collect(maps.Keys(p.stale))
@@ -68,10 +72,16 @@ func (e *Engine) paint(now time.Time) (map[graph.Key]*Asset, uint64) {
 		if len(anew) == 0 {
 			break
 		}
-		p.assets = maps.Clone(p.assets)
+		p.assets, p.words = maps.Clone(p.assets), maps.Clone(p.words)
 		for _, key := range anew {
 			painted := e.picture(key, now)
 			painted.ReadBy = p.assets[key].ReadBy
+			if old := p.assets[key].Word; old != painted.Word {
+				if p.words[old]--; p.words[old] == 0 {
+					delete(p.words, old)
+				}
+				p.words[painted.Word]++
+			}
 			p.assets[key] = &painted
 		}
 		p.seq++

@@ -38,6 +38,7 @@ type listPane struct {
 	nameW    int
 	locW     int
 	seq      uint64
+	fresh    *graph.Freshness
 	statuses map[graph.Key]rowStatus
 
 	counts    []wordCount
@@ -400,14 +401,17 @@ func (m *Model) numbers(key graph.Key) (age, rows, took string) {
 	return age, rows, took
 }
 
-// counts returns how many assets have each word, in the order of the header, computed once per snapshot.
+// counts returns how many assets have each word, in the order of the header, computed once while no asset changes.
 func (m *Model) counts() []wordCount {
-	if m.list.counts != nil && m.list.countsSeq == m.snap.Seq {
+	if m.list.counts != nil && m.list.countsSeq == m.assetsSeq() {
 		return m.list.counts
 	}
-	n := map[string]int{}
-	for _, key := range m.keysOfGraph() {
-		n[m.word(key)]++
+	n := maps.Clone(m.snap.Words)
+	if n == nil {
+		n = map[string]int{}
+		for _, key := range m.keysOfGraph() {
+			n[m.word(key)]++
+		}
 	}
 	out := []wordCount{}
 	for _, word := range []string{"fresh", "stale", "failed", "check failed", "missing", "overdue", "running", "queued", "unknown", "external"} {
@@ -419,7 +423,7 @@ func (m *Model) counts() []wordCount {
 	for _, word := range slices.Sorted(maps.Keys(n)) {
 		out = append(out, wordCount{word, n[word]})
 	}
-	m.list.counts, m.list.countsSeq = out, m.snap.Seq
+	m.list.counts, m.list.countsSeq = out, m.assetsSeq()
 	return out
 }
 

@@ -9,10 +9,10 @@ import (
 	"github.com/assetdev/assetdev/graph"
 )
 
-// status returns the word of an asset and why, computed once per snapshot.
+// status returns the word of an asset and why, computed once while nothing about assets changes.
 func (m *Model) status(key graph.Key) rowStatus {
-	if m.list.seq != m.snap.Seq || m.list.statuses == nil {
-		m.list.seq, m.list.statuses = m.snap.Seq, map[graph.Key]rowStatus{}
+	if m.list.seq != m.assetsSeq() || m.list.fresh != m.snap.Freshness || m.list.statuses == nil {
+		m.list.seq, m.list.fresh, m.list.statuses = m.assetsSeq(), m.snap.Freshness, map[graph.Key]rowStatus{}
 	}
 	if s, ok := m.list.statuses[key]; ok {
 		return s
@@ -29,6 +29,14 @@ func (m *Model) status(key graph.Key) rowStatus {
 	}
 	m.list.statuses[key] = s
 	return s
+}
+
+// assetsSeq is a number that grows when what is known of assets changes.
+func (m *Model) assetsSeq() uint64 {
+	if m.snap.AssetsSeq > 0 {
+		return m.snap.AssetsSeq
+	}
+	return m.snap.Seq
 }
 
 // word is the screen's one word for an asset.

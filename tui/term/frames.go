@@ -28,13 +28,14 @@ type Frames struct {
 	shown   []string // what the terminal shows, nil when that is not known
 	failed  error
 	wake    chan struct{}
+	hurry   chan struct{} // a frame is not to wait for the time between two
 	stop    chan struct{}
 	painter sync.WaitGroup
 }
 
 // Show takes a terminal. The caller closes it.
 func Show(in, out *os.File, mouse bool) (*Frames, error) {
-	f := &Frames{in: in, out: out, mouse: mouse, wake: make(chan struct{}, 1), stop: make(chan struct{})}
+	f := &Frames{in: in, out: out, mouse: mouse, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1), stop: make(chan struct{})}
 	if err := f.Enter(); err != nil {
 		return nil, err
 	}
@@ -42,11 +43,18 @@ func Show(in, out *os.File, mouse bool) (*Frames, error) {
 	return f, nil
 }
 
-// Draw makes lines the newest frame. It does not wait for the terminal: of frames that come faster than it is, only the newest is drawn.
-func (f *Frames) Draw(lines []string) {
+// Draw makes lines the newest frame. It does not wait for the terminal: of frames that come faster than it is, only the newest is
+// drawn. One that answers a key is drawn at once; others keep a little time between them.
+func (f *Frames) Draw(lines []string, answer bool) {
 	f.mu.Lock()
 	f.newest = lines
 	f.mu.Unlock()
+	if answer {
+		select {
+		case f.hurry <- struct{}{}:
+		default:
+		}
+	}
 	select {
 	case f.wake <- struct{}{}:
 	default:
@@ -60,12 +68,18 @@ func (f *Frames) paint() {
 			return
 		case <-f.wake:
 		}
+		select { // what it asks for is done here
+		case <-f.hurry:
+		default:
+		}
 		f.flush()
 		pause := time.NewTimer(between)
 		select {
 		case <-f.stop:
 			pause.Stop()
 			return
+		case <-f.hurry:
+			pause.Stop()
 		case <-pause.C:
 		}
 	}

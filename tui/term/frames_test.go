@@ -34,15 +34,24 @@ func TestFramesWritesWhatChanged(t *testing.T) {
 		t.Error("the terminal is not in raw mode")
 	}
 	expect(t, master, mouseOn)
-	f.Draw([]string{"one", "two"})
+	f.Draw([]string{"one", "two"}, false)
 	if got := expect(t, master, "\x1b[?2026l"); got != "\x1b[?2026h\x1b[2J\x1b[1;1Hone\x1b[2;1Htwo\x1b[?2026l" {
 		t.Errorf("got %q for the first frame", got)
 	}
-	f.Draw([]string{"one", "three"})
+	f.Draw([]string{"one", "three"}, false)
 	if got := expect(t, master, "\x1b[?2026l"); got != "\x1b[?2026h\x1b[2;1Hthree\x1b[?2026l" {
 		t.Errorf("got %q for the second frame", got)
 	}
-	f.Draw([]string{"one", "three"}) // nothing is written for it
+	// A frame that answers a key does not wait: it comes before those that could be drawn later.
+	f.Draw([]string{"one", "drei"}, true)
+	if got := expect(t, master, "\x1b[?2026l"); got != "\x1b[?2026h\x1b[2;1Hdrei\x1b[?2026l" {
+		t.Errorf("got %q for the frame that answers", got)
+	}
+	f.Draw([]string{"one", "three"}, true)
+	if got := expect(t, master, "\x1b[?2026l"); got != "\x1b[?2026h\x1b[2;1Hthree\x1b[?2026l" {
+		t.Errorf("got %q for the frame after it", got)
+	}
+	f.Draw([]string{"one", "three"}, false) // nothing is written for it
 	time.Sleep(2 * between)
 	f.Write("\a")
 	if got := expect(t, master, "\a"); got != "\a" {
@@ -55,16 +64,16 @@ func TestFramesWritesWhatChanged(t *testing.T) {
 		t.Error("the modes are not restored")
 	}
 	expect(t, master, "\x1b[?1049l")
-	f.Draw([]string{"not", "shown"})
+	f.Draw([]string{"not", "shown"}, false)
 	if err := f.Enter(); err != nil {
 		t.Fatal(err)
 	}
-	f.Draw([]string{"one", "three"})
+	f.Draw([]string{"one", "three"}, false)
 	if got := expect(t, master, "three\x1b[?2026l"); !strings.Contains(got, "one") || strings.Contains(got, "shown\x1b[?2026l\x1b[?1049h") {
 		t.Errorf("got %q after coming back, want the whole frame", got)
 	}
 	f.Forget()
-	f.Draw([]string{"one", "three"})
+	f.Draw([]string{"one", "three"}, false)
 	if got := expect(t, master, "three\x1b[?2026l"); !strings.Contains(got, "\x1b[2J\x1b[1;1Hone") {
 		t.Errorf("got %q after Forget, want the whole frame on an empty screen", got)
 	}
