@@ -60,6 +60,7 @@ var housePlan = map[string]string{
 	"bench/measure":                     "",
 	"bench/generate":                    "demo engine graph internal/child iomanager",
 	"bench/screen":                      "tui/tuitest",
+	"bench/python":                      "demo engine engine/event graph internal/child",
 	"bench/save":                        "demo engine engine/event graph internal/child",
 	"internal/child":                    "internal/diag",
 	"internal/trust":                    "internal/diag",
