@@ -106,8 +106,8 @@ func Unnamed(dir string, projects []Project) ([]string, error) {
 	var entries []string
 	for _, project := range projects {
 		// The same code may be named in several ways: its folder together with its module or package is good enough for a hint.
-		first := strings.Split(project.Dir, "/")[0]
-		if target := strings.Split(project.Target, ".")[0]; !strings.Contains(string(text), first) || target != "" && !strings.Contains(string(text), target) {
+		first, _, _ := strings.Cut(project.Dir, "/")
+		if target, _, _ := strings.Cut(project.Target, "."); !strings.Contains(string(text), first) || target != "" && !strings.Contains(string(text), target) {
 			entries = append(entries, project.entry())
 		}
 	}
