@@ -140,6 +140,10 @@ func (m *Model) aboutLines(key graph.Key, w int) []string {
 	s.field("stored by", map[string]string{
 		"assetdev": "assetdev, in the shared storage", "own": "its own I/O manager", "both": "assetdev and its own I/O manager", "none": "nobody: it hands over no data",
 	}[a.StoredBy])
+	if a.IOManager != "" {
+		s.field("I/O manager", clean(a.IOManager))
+	}
+	m.aboutFramework(s, key, a, state)
 	if state != nil {
 		s.field("read by", cleanList(state.ReadBy))
 		m.aboutData(s, state)
@@ -165,6 +169,64 @@ func (m *Model) aboutLines(key graph.Key, w int) []string {
 		}
 	}
 	return s.lines
+}
+
+// aboutFramework is what a framework such as Dagster says of an asset beyond its data: checks with their last outcome, jobs, pool, run
+// config, automation.
+func (m *Model) aboutFramework(s *sheet, key graph.Key, a graph.Asset, state *assetState) {
+	ran := map[string]graph.CheckResult{}
+	if state != nil && state.Stored.Record != nil {
+		for _, c := range state.Stored.Record.Checks {
+			ran[c.Name] = c
+		}
+	}
+	names := slices.Sorted(maps.Keys(ran))
+	for _, c := range a.Checks {
+		if !slices.Contains(names, c.Name) {
+			names = append(names, c.Name)
+		}
+	}
+	for _, name := range names {
+		text := clean(name) + " has not run yet"
+		if c, ok := ran[name]; ok {
+			word := map[bool]string{true: " passed", false: " failed"}[c.Passed]
+			if !c.Passed && !c.Failed() {
+				word += ", a warning"
+			}
+			text = clean(name) + word
+			if c.Text != "" {
+				text += ": " + clean(c.Text)
+			}
+		}
+		s.field("check", text)
+	}
+	var jobs []string
+	for _, l := range m.snap.Locations {
+		for _, j := range l.Jobs {
+			if l.Name == a.Location && slices.Contains(j.Assets, key.Bare()) {
+				jobs = append(jobs, j.Name)
+			}
+		}
+	}
+	s.field("jobs", cleanList(jobs))
+	s.field("pool", clean(a.Pool))
+	s.field("automation", clean(a.Automation))
+	s.field("freshness", clean(a.Policy))
+	var fields []string
+	for _, f := range a.Config {
+		text := f.Name
+		if f.Type != "" {
+			text += " " + f.Type
+		}
+		switch {
+		case f.Default != "":
+			text += " = " + f.Default
+		case f.Required:
+			text += ", required"
+		}
+		fields = append(fields, text)
+	}
+	s.field("run config", clean(strings.Join(fields, "; ")))
 }
 
 // aboutHead is what fits into the four lines of a small screen: where it is made, what it is worth and why, its neighbours.
