@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -31,7 +32,7 @@ func TestMain(m *testing.M) {
 }
 
 // openDagster opens a copy of the two repositories of testdata/dagster with the interpreter, and returns its folder.
-func openDagster(t *testing.T, interpreter string, mode python.Mode) (*Loader, string) {
+func openDagster(t testing.TB, interpreter string, mode python.Mode) (*Loader, string) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "dagster"))); err != nil {
@@ -43,7 +44,7 @@ func openDagster(t *testing.T, interpreter string, mode python.Mode) (*Loader, s
 	return reopen(t, dir, mode), dir
 }
 
-func reopen(t *testing.T, dir string, mode python.Mode) *Loader {
+func reopen(t testing.TB, dir string, mode python.Mode) *Loader {
 	t.Helper()
 	ws, err := workspace.Load(filepath.Join(dir, workspace.FileName), workspace.Options{Cwd: dir})
 	if err != nil {
@@ -114,7 +115,7 @@ func (s *said) has(text string) bool {
 	return slices.ContainsFunc(s.lines, func(line string) bool { return strings.Contains(line, text) })
 }
 
-func materialize(ctx context.Context, t *testing.T, l *Loader, name, key string, out *said, inputs ...wire.Input) (location.Result, string, error) {
+func materialize(ctx context.Context, t testing.TB, l *Loader, name, key string, out *said, inputs ...wire.Input) (location.Result, string, error) {
 	t.Helper()
 	request := wire.Request{
 		Type: wire.Materialize, Run: "r", Attempt: 1, Asset: key, View: t.TempDir(), Output: filepath.Join(t.TempDir(), "output"), Inputs: inputs,
@@ -289,6 +290,42 @@ func TestDagsterFailures(t *testing.T) {
 					t.Errorf("the log does not tell of the child: %q", out.lines)
 				}
 			})
+		}
+	})
+}
+
+// BenchmarkDagster: what a warm fork server makes of describing a location and of one step, and what the questions around a step cost.
+func BenchmarkDagster(b *testing.B) {
+	interpreter := pythontest.Python(b, pythontest.Newest)
+	l, _ := openDagster(b, interpreter, python.Fork)
+	if r := l.Refresh(b.Context(), "north", IfNeeded); r.State.Err != nil {
+		b.Fatal(r.State.Err)
+	}
+	for range 2 {
+		if _, _, err := materialize(b.Context(), b, l, "north", "orders", &said{}); err != nil {
+			b.Fatal(err)
+		}
+		time.Sleep(6 * time.Second) // the server learns
+	}
+	b.Run("describe", func(b *testing.B) {
+		for b.Loop() {
+			if r := l.Refresh(b.Context(), "north", Always); r.State.Err != nil {
+				b.Fatal(r.State.Err)
+			}
+		}
+	})
+	b.Run("materialize", func(b *testing.B) {
+		for b.Loop() {
+			if _, _, err := materialize(b.Context(), b, l, "north", "orders", &said{}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("pin", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := l.Pin(b.Context(), "north", graph.MustKey("orders")); err != nil {
+				b.Fatal(err)
+			}
 		}
 	})
 }

@@ -132,7 +132,12 @@ func (s *Servers) Reports() []Report {
 		if srv.err != nil {
 			r.Err = srv.err.Error()
 		} else {
-			r.PID, r.Python, r.Dagster, r.Preloaded, r.LeftOut = srv.proc.PID(), srv.said.Python, srv.said.Dagster, len(srv.said.Preloaded), srv.said.LeftOut
+			r.PID, r.Python, r.Dagster, r.Preloaded = srv.proc.PID(), srv.said.Python, srv.said.Dagster, len(srv.said.Preloaded)
+			for _, out := range srv.said.LeftOut {
+				if !strings.HasPrefix(out.Why, "ModuleNotFoundError") { // what is not there is nobody's loss
+					r.LeftOut = append(r.LeftOut, out)
+				}
+			}
 		}
 		out = append(out, r)
 	}
@@ -395,7 +400,14 @@ func (s *Servers) modules(w want) []string {
 	if known := s.learnt(w.environment); len(known) > 0 {
 		return known
 	}
-	return append([]string{"dagster"}, importsOf(w.roots)...)
+	return slices.Concat(firstModules, importsOf(w.roots))
+}
+
+// firstModules are what every worker of the bundled Python imports sooner or later, for a first server that has nothing learnt. What is not
+// installed, or is not in this version, is left out.
+var firstModules = []string{
+	"dagster", "dagster._core.instance.factory", "dagster._core.executor.in_process", "dagster._core.execution.plan.active",
+	"dagster._core.storage.schedules.sqlite.sqlite_schedule_storage", "pyarrow.parquet", "pyarrow.dataset",
 }
 
 // learnt returns the list of an environment. learning is held.
