@@ -85,9 +85,9 @@ type Manager struct {
 	tables Tables
 
 	glances glances
-	cache  *cache
-	index  *index
-	now    func() time.Time
+	cache   *cache
+	index   *index
+	now     func() time.Time
 
 	start sync.Mutex
 	swept bool
