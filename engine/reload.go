@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/assetdev/assetdev/engine/event"
@@ -213,6 +213,7 @@ func (e *Engine) startWatching() error {
 		return fmt.Errorf("watch the workspace: %w", err)
 	}
 	e.watcher = w
+	e.work(func(context.Context) { e.loader.Warm() })
 	if text := w.Status(); text != "" {
 		e.notice(diag.New("watch", "%s", text))
 	}
@@ -223,10 +224,10 @@ func (e *Engine) watchRoots() []watch.Root {
 	roots := []watch.Root{{Files: []string{e.ws.File, e.ws.SettingsFile}}}
 	for _, paths := range e.loader.Roots() {
 		for _, path := range paths {
-			if filepath.Ext(path) == "" || strings.HasSuffix(path, string(filepath.Separator)) {
-				roots = append(roots, watch.Root{Dir: filepath.Clean(path)})
-			} else {
+			if info, err := os.Stat(path); err == nil && !info.IsDir() {
 				roots = append(roots, watch.Root{Files: []string{path}})
+			} else {
+				roots = append(roots, watch.Root{Dir: filepath.Clean(path)})
 			}
 		}
 	}

@@ -274,7 +274,7 @@ func (e *Engine) trustQuestion() *TrustQuestion {
 	q := &TrustQuestion{Text: "assetdev has not run code of this workspace before."}
 	for _, l := range e.ws.Locations {
 		if l.Broken == "" {
-			q.Commands = append(q.Commands, fmt.Sprintf("go build %s, and the program it makes, in %s", l.Package, e.relative(l.WorkingDirectory)))
+			q.Commands = append(q.Commands, l.Runs(e.relative(l.WorkingDirectory)))
 		}
 	}
 	for _, f := range e.ws.Commands() {

@@ -43,6 +43,22 @@ func (l *Loader) openPython(entry workspace.Location, grant trust.Grant) (opened
 	return p, nil
 }
 
+// Warm prepares the Python locations for a first request, in the background: their fork servers start. It is for who stays.
+func (l *Loader) Warm() {
+	for _, name := range l.names {
+		u := l.units[name]
+		u.mu.Lock()
+		p, ok := u.open.(*python.Location)
+		u.mu.Unlock()
+		if ok {
+			p.Warm()
+		}
+	}
+}
+
+// PythonServers tells of the fork servers that run now.
+func (l *Loader) PythonServers() []python.Report { return l.servers().Reports() }
+
 func (l *Loader) pythonCache() string { return filepath.Join(l.opts.CacheDir, "python") }
 
 // openServers makes what holds the fork servers. None is started.

@@ -67,6 +67,26 @@ type Workspace struct {
 	commands []TrustFile
 }
 
+// Runs says in words what loading the location executes; dir is its working directory as it is to be shown.
+func (l Location) Runs(dir string) string {
+	python := "Python"
+	if l.ExecutablePath != "" {
+		python = l.ExecutablePath
+	}
+	switch l.Kind {
+	case GoPackage:
+		return fmt.Sprintf("go build %s, and the program it makes, in %s", l.Package, dir)
+	case PythonPackage:
+		return fmt.Sprintf("%s, which imports %s, in %s", python, l.Package, dir)
+	case PythonModule, AutoloadDefsModule:
+		return fmt.Sprintf("%s, which imports %s, in %s", python, l.Module, dir)
+	case PythonFile:
+		return fmt.Sprintf("%s, which runs %s, in %s", python, filepath.Base(l.File), dir)
+	case SQL, Command, GRPCServer, PythonEnvironment:
+	}
+	return "nothing"
+}
+
 // A Kind is the word that opens an entry of load_from.
 type Kind string
 

@@ -453,6 +453,22 @@ func (l *Location) Environment() location.Environment {
 	return location.Environment{Executable: e.Python, Version: e.Version, Dagster: e.Dagster}
 }
 
+// Warm starts the fork server of the location's environment, so that the next request need not wait for its imports. It does not wait.
+func (l *Location) Warm() {
+	ctx, leave, err := l.enter(context.Background())
+	if err != nil {
+		return
+	}
+	defer leave()
+	e, err := l.environment(ctx)
+	if err != nil {
+		return // the next request tells
+	}
+	if lib, err := l.lib(); err == nil {
+		l.servers.warm(want{environment: e, lib: lib, env: l.config.Env, roots: l.roots(e)})
+	}
+}
+
 // Close ends workers and waits for them.
 func (l *Location) Close() error {
 	l.mu.Lock()
