@@ -25,6 +25,7 @@ type builder struct {
 	alone   []bool  // nodes without edges
 	size    []int32 // units of each lane, by rank
 	fresh   []int32 // with a previous layout: the edges that were not in it
+	kept    *kept   // what of a previous layout needs no routing
 	changes int     // how many nodes and edges are new, or have to move
 }
 
@@ -58,8 +59,55 @@ func place(in *Input, o Options, previous *Placed) *Placed {
 func (b *builder) read(in *Input) {
 	n := len(in.Nodes)
 	b.in, b.n = in, n
+	b.out = make([]int32, n+1)
+	if b.sorted() {
+		b.to = make([]int32, len(in.Edges))
+		for i, e := range in.Edges {
+			b.to[i] = e.To
+			b.out[e.From+1]++
+		}
+		for i := range n {
+			b.out[i+1] += b.out[i]
+		}
+	} else {
+		b.sort()
+	}
+	kept := len(b.to)
+	b.in_ = make([]int32, n+1)
+	for _, t := range b.to {
+		b.in_[t+1]++
+	}
+	for i := range n {
+		b.in_[i+1] += b.in_[i]
+	}
+	next := slices.Clone(b.in_)
+	b.from, b.edges = make([]int32, kept), make([]int32, kept)
+	for s := range n {
+		for e := b.out[s]; e < b.out[s+1]; e++ {
+			t := b.to[e]
+			b.from[next[t]], b.edges[next[t]] = int32(s), e
+			next[t]++
+		}
+	}
+	b.stub = make([]bool, kept)
+}
+
+// sorted reports whether the edges are in order, valid and without repetition.
+func (b *builder) sorted() bool {
+	last, n := Edge{-1, -1}, int32(b.n)
+	for _, e := range b.in.Edges {
+		if e.From < last.From || e.From == last.From && e.To <= last.To || e.From >= n || uint32(e.To) >= uint32(n) {
+			return false
+		}
+		last = e
+	}
+	return true
+}
+
+// sort fills out and to by two counting sorts, by target, then by source, and leaves out what is invalid or there already.
+func (b *builder) sort() {
+	n, in := b.n, b.in
 	valid := func(e Edge) bool { return e.From >= 0 && int(e.From) < n && e.To >= 0 && int(e.To) < n }
-	// Twice a counting sort: by target, then by source.
 	start := make([]int32, n+1)
 	total := 0
 	for _, e := range in.Edges {
@@ -76,11 +124,8 @@ func (b *builder) read(in *Input) {
 		if valid(e) {
 			byTarget[start[e.To]] = e
 			start[e.To]++
+			b.out[e.From+1]++
 		}
-	}
-	b.out = make([]int32, n+1)
-	for _, e := range byTarget {
-		b.out[e.From+1]++
 	}
 	for i := range n {
 		b.out[i+1] += b.out[i]
@@ -104,23 +149,6 @@ func (b *builder) read(in *Input) {
 		b.out[i+1] = kept
 	}
 	b.to = b.to[:kept]
-	b.in_ = make([]int32, n+1)
-	for _, t := range b.to {
-		b.in_[t+1]++
-	}
-	for i := range n {
-		b.in_[i+1] += b.in_[i]
-	}
-	copy(next, b.in_)
-	b.from, b.edges = make([]int32, kept), make([]int32, kept)
-	for s := range n {
-		for e := b.out[s]; e < b.out[s+1]; e++ {
-			t := b.to[e]
-			b.from[next[t]], b.edges[next[t]] = int32(s), e
-			next[t]++
-		}
-	}
-	b.stub = make([]bool, kept)
 }
 
 // topological fills topo with the nodes so that edges that are no stubs lead forwards, and reports whether that is all.

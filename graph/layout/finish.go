@@ -8,9 +8,15 @@ import (
 // finish turns columns and units into cells: it stacks the lanes, drops what has become stubs, and routes the nets of each gap.
 func (b *builder) finish(previous *Placed) *Placed {
 	in := b.in
-	p := &Placed{o: b.o, lanes: slices.Clone(in.Lanes), nodes: slices.Clone(in.Nodes), out: b.out, to: b.to, in: b.in_, edges: b.edges, stub: b.stub}
+	p := &Placed{o: b.o, lanes: slices.Clone(in.Lanes), nodes: in.Nodes, out: b.out, to: b.to, in: b.in_, edges: b.edges, stub: b.stub}
 	for i := range p.nodes {
-		p.nodes[i].Lane = b.laneOf(int32(i))
+		if l := b.laneOf(int32(i)); l != p.nodes[i].Lane {
+			p.nodes = slices.Clone(in.Nodes)
+			for i := range p.nodes {
+				p.nodes[i].Lane = b.laneOf(int32(i))
+			}
+			break
+		}
 	}
 	if len(p.lanes) == 0 {
 		p.lanes = []string{""}
@@ -30,6 +36,11 @@ func (b *builder) finish(previous *Placed) *Placed {
 		at += b.size[r] + 1
 	}
 	p.h = 2 * int(at)
+	for l, old := range b.kept.lanes() {
+		if old >= 0 && p.start[l] != previous.start[old] {
+			b.kept = nil // all rows change
+		}
+	}
 	unit := b.unit
 	for v := range unit {
 		unit[v] += p.start[b.lanes[b.lane[v]]]
@@ -48,9 +59,9 @@ func (b *builder) finish(previous *Placed) *Placed {
 			p.limitRows(s, p.out[s], p.out[s+1])
 		}
 	}
-	for {
+	for k := b.kept; ; k = nil {
 		p.link()
-		if !p.route() {
+		if !p.route(k) {
 			break
 		}
 	}
@@ -94,49 +105,70 @@ func (p *Placed) link() {
 	p.layer, p.unit, p.source = p.layer[:next], p.unit[:next], p.source[:next-n]
 	p.sortColumns()
 	total := int(next)
-	p.arc, p.back = make([]int32, total+1), make([]int32, total+1)
+	p.arc, p.back = make([]int32, total+2), make([]int32, total+2)
 	p.crosses = make([]bool, total)
-	p.eachArc(func(u, v int32) { p.arc[u+1]++; p.back[v+1]++ })
+	// Both lists are counted two places further on, so that filling them moves the beginnings to where they belong.
+	arc, back := p.arc[2:], p.back[2:]
+	for s := range n {
+		first, end := p.trunk[s], p.trunk[s+1]
+		if first < end {
+			arc[s]++
+			for v := first; v < end; v++ {
+				back[v]++
+				if v+1 < end {
+					arc[v]++
+				}
+			}
+		}
+		for e := p.out[s]; e < p.out[s+1]; e++ {
+			if !p.stub[e] {
+				t := p.to[e]
+				arc[p.from(s, t)]++
+				back[t]++
+			}
+		}
+	}
 	for v := range total {
 		p.arc[v+1] += p.arc[v]
 		p.back[v+1] += p.back[v]
 	}
-	p.arcTo, p.backFrom = make([]int32, p.arc[total]), make([]int32, p.arc[total])
-	nextArc, nextBack := slices.Clone(p.arc[:total]), slices.Clone(p.back[:total])
-	p.eachArc(func(u, v int32) {
-		p.arcTo[nextArc[u]] = v
-		nextArc[u]++
-		p.backFrom[nextBack[v]] = u
-		nextBack[v]++
-	})
+	p.arc[total+1] += p.arc[total]
+	p.back[total+1] += p.back[total]
+	arcs := make([]int32, 2*p.arc[total+1])
+	p.arcTo, p.backFrom = arcs[:len(arcs)/2], arcs[len(arcs)/2:]
+	arc, back = p.arc[1:], p.back[1:]
 	for s := range n {
-		for e := p.out[s]; e < p.out[s+1]; e++ {
-			if t := p.to[e]; !p.stub[e] && p.nodes[s].Lane != p.nodes[t].Lane {
-				p.crosses[p.from(s, t)] = true
-			}
-		}
-		for v := p.trunk[s+1] - 1; v > p.trunk[s]; v-- {
-			p.crosses[v-1] = p.crosses[v-1] || p.crosses[v]
-		}
-		if v := p.trunk[s]; v < p.trunk[s+1] {
-			p.crosses[s] = p.crosses[s] || p.crosses[v]
-		}
-	}
-}
-
-func (p *Placed) eachArc(f func(u, v int32)) {
-	for s := range int32(len(p.nodes)) {
 		u := s
 		for v := p.trunk[s]; v < p.trunk[s+1]; v++ {
-			f(u, v)
+			p.arcTo[arc[u]] = v
+			arc[u]++
+			p.backFrom[back[v]] = u
+			back[v]++
 			u = v
 		}
+		lane := p.nodes[s].Lane
 		for e := p.out[s]; e < p.out[s+1]; e++ {
-			if !p.stub[e] {
-				f(p.from(s, p.to[e]), p.to[e])
+			if p.stub[e] {
+				continue
+			}
+			t := p.to[e]
+			u := p.from(s, t)
+			p.arcTo[arc[u]] = t
+			arc[u]++
+			p.backFrom[back[t]] = u
+			back[t]++
+			if p.nodes[t].Lane != lane {
+				p.crosses[u] = true
 			}
 		}
+		if first := p.trunk[s]; first < p.trunk[s+1] {
+			for v := p.trunk[s+1] - 1; v > first; v-- {
+				p.crosses[v-1] = p.crosses[v-1] || p.crosses[v]
+			}
+			p.crosses[s] = p.crosses[s] || p.crosses[first]
+		}
 	}
+	p.arc, p.back = p.arc[:total+1], p.back[:total+1]
 }
 
 // sortColumns orders the vertices by column and unit, by counting.
@@ -172,18 +204,22 @@ func (p *Placed) sortColumns() {
 }
 
 // route gives the nets of each gap their tracks. When some find none their edges become stubs, and it reports that everything
-// has to be done again.
-func (p *Placed) route() (again bool) {
+// has to be done again. What k keeps is copied.
+func (p *Placed) route(k *kept) (again bool) {
 	total := len(p.layer)
-	p.track, p.escape = make([]int32, total), make([]bool, total)
-	p.top, p.bottom = make([]int32, total), make([]int32, total)
+	space := make([]int32, 4*total)
+	p.track, p.top, p.bottom, p.nets = space[:total], space[total:2*total], space[2*total:3*total], space[3*total:3*total]
+	p.escape = make([]bool, total)
 	p.firstTrack = make([]int32, len(p.width)+1)
 	p.tracks = append(p.tracks[:0], 0)
-	p.nets = make([]int32, 0, total)
 	var r router
 	for l := range p.width {
-		if l+1 < len(p.width) && r.gap(p, l) {
-			again = true
+		switch {
+		case l+1 == len(p.width):
+		case k.keeps(l):
+			k.copy(p, l)
+		default:
+			again = r.gap(p, l) || again
 		}
 		p.firstTrack[l+1] = int32(len(p.tracks) - 1)
 	}

@@ -19,7 +19,8 @@ type Node struct {
 type Edge struct{ From, To int32 }
 
 // An Input is what [Lanes] places. The order of the nodes breaks ties, so it should not depend on a status; that of lanes and
-// edges has no meaning. Edges may be given twice, lead back, or from a node to itself.
+// edges has no meaning, though edges in the order of their sources, then targets, are read fastest. Edges may be given twice,
+// lead back, or from a node to itself. A layout keeps the nodes: they must not be changed afterwards.
 type Input struct {
 	Lanes []string // the title of each lane, normally the name of a code location; unique
 	Nodes []Node
@@ -86,15 +87,18 @@ func Of(g *graph.Graph, visible []graph.Key, width func(graph.Key) int) *Input {
 	for name, n := range lanes {
 		in.Lanes[n] = name
 	}
-	for p, to := range place {
-		if to < 0 {
+	for p, from := range place {
+		if from < 0 {
 			continue
 		}
-		for _, up := range g.Reads(p) {
-			if from := place[up]; from >= 0 {
+		for _, down := range g.ReadBy(p) {
+			if to := place[down]; to >= 0 {
 				in.Edges = append(in.Edges, Edge{From: from, To: to})
 			}
 		}
+	}
+	if !slices.IsSortedFunc(in.Edges, compareEdges) {
+		slices.SortFunc(in.Edges, compareEdges)
 	}
 	return in
 }

@@ -13,6 +13,7 @@ func (b *builder) again(previous *Placed) {
 	w.columns()
 	w.bundle()
 	w.put()
+	w.keep()
 }
 
 type warm struct {
@@ -23,6 +24,8 @@ type warm struct {
 	wasLane []int32 // for each lane its number then, −1 for none
 	stays   []bool  // nodes that keep their place
 	taken   map[[2]int32][]bool
+	missing []int32 // vertices without a place
+	gone    []int32 // gaps behind which an edge ended that is no more
 }
 
 // matchLanes keeps the order of the lanes; new ones come last.
@@ -105,7 +108,7 @@ func (w *warm) matchEdges() {
 	was := w.was
 	for s := range int32(w.n) {
 		old := w.old[s]
-		k, end := int32(0), int32(0)
+		k, end, same := int32(0), int32(0), int32(0)
 		if old >= 0 {
 			k, end = was.out[old], was.out[old+1]
 		}
@@ -127,8 +130,17 @@ func (w *warm) matchEdges() {
 			if at >= 0 {
 				w.stub[e] = was.stub[at]
 				k = at + 1
+				same++
 			} else {
 				w.fresh = append(w.fresh, e)
+			}
+		}
+		if old < 0 || same == end-was.out[old] {
+			continue
+		}
+		for i := was.out[old]; i < end; i++ { // some are no more
+			if t := w.now[was.to[i]]; t >= 0 && !was.stub[i] && !slices.Contains(w.to[w.out[s]:w.out[s+1]], t) {
+				w.gone = append(w.gone, was.layer[was.to[i]]-1)
 			}
 		}
 	}
@@ -250,7 +262,7 @@ func (w *warm) put() {
 	was := w.was
 	total := int32(len(w.layer))
 	w.unit = make([]int32, total)
-	var missing []int32
+	missing := w.missing[:0]
 	for s := range int32(w.n) {
 		old := w.old[s]
 		if !w.stays[s] {
@@ -275,7 +287,7 @@ func (w *warm) put() {
 	for _, v := range missing {
 		waits[v] = true
 	}
-	w.changes = len(w.fresh)
+	w.missing, w.changes = missing, len(w.fresh)
 	has := func(v int32) bool { return !waits[v] || placed[v] }
 	for _, v := range missing {
 		if int(v) < w.n {
@@ -401,4 +413,100 @@ func (w *warm) takenIn(l, lane int32) []bool {
 	}
 	w.taken[key] = taken
 	return taken
+}
+
+// kept says which gaps look as they did in a previous layout.
+type kept struct {
+	was      *Placed
+	old, now []int32
+	wasLane  []int32
+	changed  []bool // gaps
+}
+
+// keep finds the gaps on both sides of which nothing is new or gone, and through which no other edges run than before.
+func (w *warm) keep() {
+	was := w.was
+	k := &kept{was: was, old: w.old, now: w.now, wasLane: w.wasLane, changed: make([]bool, w.count+1)}
+	column := func(l int32) {
+		k.changed[l] = true
+		if l > 0 {
+			k.changed[l-1] = true
+		}
+	}
+	for _, v := range w.missing {
+		column(w.layer[v])
+		if int(v) < w.n && w.old[v] >= 0 {
+			k.leave(w.old[v], 0, column)
+		}
+	}
+	for old, s := range w.now {
+		switch {
+		case s < 0:
+			k.leave(int32(old), 0, column)
+		case w.stays[s]:
+			if length := w.trunk[s+1] - w.trunk[s]; length < was.trunk[old+1]-was.trunk[old] {
+				k.leave(int32(old), length+1, column)
+			}
+		}
+	}
+	for _, e := range w.fresh {
+		if l := w.layer[w.to[e]]; !w.stub[e] {
+			k.changed[l-1] = true
+		}
+	}
+	for _, l := range w.gone {
+		k.changed[l] = true
+	}
+	for l := max(len(was.width)-1, 0); l <= w.count; l++ {
+		k.changed[l] = true
+	}
+	w.kept = k
+}
+
+// leave calls column for those columns in which a node and its trunks stood, from the given one on, counted from its own.
+func (k *kept) leave(old, from int32, column func(l int32)) {
+	for i := from; i <= k.was.trunk[old+1]-k.was.trunk[old]; i++ {
+		column(k.was.layer[old] + i)
+	}
+}
+
+// lanes returns for each lane what it was.
+func (k *kept) lanes() []int32 {
+	if k == nil {
+		return nil
+	}
+	return k.wasLane
+}
+
+func (k *kept) keeps(l int) bool { return k != nil && !k.changed[l] }
+
+// copy takes over what was found for gap l.
+func (k *kept) copy(p *Placed, l int) {
+	was, n := k.was, int32(len(p.nodes))
+	old := func(v int32) int32 {
+		if v < n {
+			return k.old[v]
+		}
+		s := p.source[v-n]
+		return was.trunk[k.old[s]] + v - p.trunk[s]
+	}
+	for _, v := range p.order[p.column[l]:p.column[l+1]] {
+		o := old(v)
+		p.track[v], p.top[v], p.bottom[v] = was.track[o], was.top[o], was.bottom[o]
+	}
+	for _, v := range p.order[p.column[l+1]:p.column[l+2]] {
+		p.escape[v] = was.escape[old(v)]
+	}
+	for t := was.firstTrack[l]; t < was.firstTrack[l+1]; t++ {
+		for _, o := range was.nets[was.tracks[t]:was.tracks[t+1]] {
+			v := o
+			if s := was.origin(o); int(o) < len(was.nodes) {
+				v = k.now[o]
+			} else {
+				v = p.trunk[k.now[s]] + o - was.trunk[s]
+			}
+			p.nets = append(p.nets, v)
+		}
+		p.tracks = append(p.tracks, int32(len(p.nets)))
+	}
 }

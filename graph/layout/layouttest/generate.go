@@ -3,9 +3,11 @@
 package layouttest
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/assetdev/assetdev/graph/layout"
 )
@@ -101,5 +103,6 @@ func Generate(s Shape) *layout.Input {
 			in.Edges = append(in.Edges, e)
 		}
 	}
+	slices.SortFunc(in.Edges, func(a, b layout.Edge) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
 	return in
 }
