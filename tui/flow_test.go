@@ -915,7 +915,7 @@ func TestASCII(t *testing.T) {
 func TestAnySizeAnyKeys(t *testing.T) {
 	keys := []string{
 		"1", "2", "3", "tab", "shift+tab", "[", "]", "+", "_", "enter", "esc", "j", "k", "h", "l", "g", "G", "ctrl+d", "ctrl+u", "pgdown", "pgup",
-		"p", "w", "L", "d", "c", "H", "m", "M", "x", "r", "R", "a", "!", "t", "space", "V", "y", "Y", "F", "ctrl+g", "n", "N", "ctrl+o", "/", ":", "?", "q", "ctrl+c", "ctrl+l", "e", "backspace", "s", "O", "J", "C", "0", "$", "<", ">", "down", "up", "店", "+", ":", "é",
+		"p", "w", "L", "d", "c", "H", "m", "M", "x", "r", "R", "a", "!", "t", "space", "V", "y", "Y", "F", "ctrl+g", "n", "N", "ctrl+o", "v", "v", "f", "i", "z", "T", "{", "}", "shift+right", "shift+left", "shift+down", "ctrl+up", "/", ":", "?", "q", "ctrl+c", "ctrl+l", "e", "backspace", "s", "O", "J", "C", "0", "$", "<", ">", "down", "up", "店", "+", ":", "é",
 	}
 	base := shop()
 	weird := *base
@@ -924,7 +924,7 @@ func TestAnySizeAnyKeys(t *testing.T) {
 	weird.Freshness = graph.NewFreshness(weird.Graph, func(graph.Key) graph.Stored { return graph.Stored{} }, epoch)
 	weird.Assets = nil
 	weird.Locations = []engine.Location{{Name: "broken\n", State: "broken", Error: &event.Error{Message: "e\x1b[31m"}}}
-	snaps := []*engine.Snapshot{base, running(base), &weird}
+	snaps := []*engine.Snapshot{base, running(base), &weird, many(1500).snap}
 	asked := *base
 	asked.Question = &engine.Question{ID: "q", Why: []string{"店舗\x1b"}, Plan: (&fake{}).plan()}
 	snaps = append(snaps, &asked)

@@ -85,6 +85,13 @@ func TestGolden(t *testing.T) {
 			return next
 		}},
 		{name: "history-120x30", w: 120, h: 30, keys: "j H"},
+		{name: "lanes-80x24", w: 80, h: 24, keys: "v"},
+		{name: "lanes-120x40", w: 120, h: 40, keys: "v l"},
+		{name: "lanes-200x50", w: 200, h: 50, keys: "v", then: running},
+		{name: "lanes-40x12", w: 40, h: 12, keys: "v"},
+		{name: "lanes-ascii-100x30", w: 100, h: 30, keys: "v", then: running, opts: func(o *Options) { o.ASCII = true }},
+		{name: "lanes-focus-120x40", w: 120, h: 40, keys: "v l l f"},
+		{name: "lanes-impact-120x40", w: 120, h: 40, keys: "v i"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f := &fake{snap: shop(), lines: 40}

@@ -3,7 +3,7 @@ package tui
 // The lanes: the graph as a drawing from left to right, a band for each code location. What is shown, the cursor and the marks are
 // those of the list; only places are decided here, by package layout, and never because a status changed.
 //
-// How much one place stands for follows from how many assets are shown: up to 30 are cards of three lines, up to 1,000 a line each;
+// How much one place stands for follows from how many assets are shown: up to 30 are cards of three lines where the pane is not too low, up to 1,000 a line each;
 // of more, each group is one line with counts until it is opened, and of more than 10,000 each code location.
 
 import (
@@ -30,9 +30,11 @@ const (
 	repositories
 )
 
-// The most assets that a density is for.
+// The most assets that a density is for, and the lines that cards need to be of any use.
 const (
 	mostCards, mostSingles, mostGroups = 30, 1000, 10000
+
+	cardsHeight = 14
 )
 
 // A cluster is a place that stands for several assets.
@@ -238,7 +240,7 @@ func (m *Model) layLanes() {
 func (m *Model) densityOf(n int) density {
 	how := repositories
 	switch {
-	case n <= mostCards:
+	case n <= mostCards && m.lanesView.view.H >= cardsHeight:
 		how = cards
 	case n <= mostSingles:
 		how = singles
@@ -532,8 +534,6 @@ func (m *Model) gotTidy(msg tidyMsg) tea.Cmd {
 	if msg.moved == 0 {
 		return m.say(calm, "the drawing is as tidy as it gets")
 	}
-	before, _ := msg.of.Drift()
-	after, _ := msg.placed.Drift()
 	if n, ok := m.cursorNode(); ok {
 		dx, dy := msg.placed.Shift(msg.of, msg.of.Node(n).Key)
 		p.view.X, p.view.Y = p.view.X+dx, p.view.Y+dy
@@ -541,7 +541,7 @@ func (m *Model) gotTidy(msg tidyMsg) tea.Cmd {
 	p.placed = msg.placed
 	m.dirty = true
 	m.followCursor()
-	return m.say(calm, fmt.Sprintf("tidied: %d of %d moved, %d crossings instead of %d", msg.moved, msg.placed.Len(), after, before))
+	return m.say(calm, fmt.Sprintf("tidied: %d of %s moved", msg.moved, plural(msg.placed.Len(), "place")))
 }
 
 // light decides which lines and nodes stand out: the neighbours of the cursor, all that its change would reach, or what lies between
@@ -662,9 +662,10 @@ func (m *Model) lanesLines(w, h int, focused bool) []string {
 	if len(m.list.at) == 0 {
 		return trim(m.emptyList(w), w, h)
 	}
+	resized := p.view.W != w || p.view.H != h
+	p.view.W, p.view.H = w, h
 	m.layLanes()
-	if p.view.W != w || p.view.H != h {
-		p.view.W, p.view.H = w, h
+	if resized {
 		all, tall := p.placed.Size()
 		p.view.X, p.view.Y = max(0, min(p.view.X, all-w)), max(0, min(p.view.Y, tall-h))
 		m.followCursor()
@@ -856,7 +857,7 @@ func (m *Model) lanesFoot() string {
 	case repositories:
 		foot += "  repositories, enter opens one"
 	}
-	if now, then := p.placed.Drift(); now > then+then/2+4 {
+	if p.placed.Drift() > 0.05 {
 		foot += "  " + keyName(m.keys.first("tidy")) + " tidies"
 	}
 	return foot
