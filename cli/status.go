@@ -95,11 +95,11 @@ func (a *app) printStatus(s *engine.Snapshot, keys []graph.Key) {
 				text += fmt.Sprintf(" (+%d)", len(reasons)-1)
 			}
 		}
-		if counts := a.partitionCounts(s, key); counts != "" && key.Partition() == "" {
-			text = strings.TrimSuffix(counts+"; "+text, "; ")
-		}
 		if state.Word == "failed" {
 			text = "last run failed: " + safe(state.Stored.Last.Error)
+		}
+		if counts := a.partitionCounts(s, key); counts != "" && key.Partition() == "" {
+			text = strings.TrimSuffix(counts+"; "+text, "; ")
 		}
 		if state.Word == engine.CheckFailed {
 			text = failedChecks(state.Stored.Record)

@@ -160,7 +160,7 @@ func (e *Engine) perform(effects []run.Effect) {
 func (e *Engine) needed(key graph.Key) bool {
 	r := e.run
 	step := r.schedule.Step(key)
-	if step.Why == "forced" && !step.Sibling {
+	if forced(step.Step) && !step.Sibling {
 		return true
 	}
 	fresh := e.judge()
@@ -175,6 +175,11 @@ func (e *Engine) needed(key graph.Key) bool {
 		})
 	}
 	return status != graph.Fresh
+}
+
+// forced reports whether a step was asked for whatever its asset is worth: it is not cut off, and nothing is put back in its place.
+func forced(s graph.Step) bool {
+	return slices.ContainsFunc(s.Reasons, func(r graph.Reason) bool { return r.Kind == graph.Forced })
 }
 
 // tellStep tells a step's new state.

@@ -104,7 +104,7 @@ func (e *Engine) startStep(r *activeRun, key graph.Key) {
 		step := r.schedule.Step(key)
 		switch status := e.judge().Status(key); status {
 		case graph.Missing, graph.Stale:
-			a.restore = step.Why != "forced" && (stored.Record == nil || len(stored.Record.Changed) == 0)
+			a.restore = !forced(step.Step) && (stored.Record == nil || len(stored.Record.Changed) == 0)
 		case graph.Fresh:
 			a.restore = step.Sibling
 		case graph.External, graph.Unknown, graph.Overdue:
