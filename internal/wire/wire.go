@@ -206,7 +206,7 @@ type Mapping struct {
 	Asset string              `json:"asset"`
 	Input string              `json:"input"`
 	All   bool                `json:"all,omitempty"`   // each partition reads all keys of the input
-	Table map[string][]string `json:"table,omitempty"` // keys that the key reads, for those that do not read the equal one
+	Table map[string][]string `json:"table,omitempty"` // keys that the key ("" of an asset without partitions) reads, for those that do not read the equal one
 }
 
 // A Column is a name and an Arrow type.
