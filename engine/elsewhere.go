@@ -53,6 +53,22 @@ func withMade(found map[graph.Key]graph.Stored, made map[graph.Key]*graph.Made) 
 	}
 }
 
+// madeDiffers returns the keys of which the framework's own history says something else than before.
+func madeDiffers(before, now map[graph.Key]*graph.Made) []graph.Key {
+	var keys []graph.Key
+	for key, m := range now {
+		if old := before[key]; old == nil || old.Version() != m.Version() || old.Path != m.Path {
+			keys = append(keys, key)
+		}
+	}
+	for key := range before {
+		if now[key] == nil {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
 func madeText(m *graph.Made) string {
 	text := "it was made"
 	if !m.At.IsZero() {

@@ -280,18 +280,7 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 		})
 		e.work(e.watchStorage)
 	} else if e.readsForeign() {
-		// A command waits for it: what others made may have changed.
-		e.loading[""]++
-		e.work(func(ctx context.Context) {
-			err := e.lookAtStorage(ctx)
-			e.post(func() {
-				e.loading[""]--
-				if err != nil && ctx.Err() == nil {
-					e.notice(diag.New("storage", "%w", err))
-				}
-				e.touch()
-			})
-		})
+		e.lookAtForeign()
 	}
 	e.overdue = time.NewTimer(overdueEvery)
 	go e.own()

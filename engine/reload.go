@@ -117,7 +117,7 @@ func (e *Engine) refreshed(name string, depth loader.Depth, r loader.Refreshed, 
 
 // take puts what a refresh found into the engine's state and returns the assets whose code version or definition changed.
 func (e *Engine) take(name string, r loader.Refreshed) []graph.Key {
-	before := e.graph
+	before, made := e.graph, e.made
 	e.takeLocation(name)
 	if r.Same && e.locations[name].State == "loaded" && e.sameDefinitions(name, r.State) {
 		return nil
@@ -131,8 +131,12 @@ func (e *Engine) take(name string, r loader.Refreshed) []graph.Key {
 			unknown = append(unknown, key)
 		}
 	}
-	if len(unknown) > 0 {
+	elsewhere := madeDiffers(made, e.made)
+	if unknown = append(unknown, elsewhere...); len(unknown) > 0 {
 		e.readStored(e.ctx, unknown)
+	}
+	if len(elsewhere) > 0 && e.readsForeign() {
+		e.lookAtForeign()
 	}
 	changed := slices.Concat(change.Added, change.Changed, change.DepsChanged)
 	slices.SortFunc(changed, graph.Key.Compare)

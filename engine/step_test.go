@@ -342,6 +342,18 @@ func TestDataThatLiesElsewhere(t *testing.T) {
 	s.wantStatus("b", graph.Stale)
 	s.run(Materialize{Selection: "b"})
 
+	// Made once more by its framework: what reads it is judged by the bytes, as soon as that is known.
+	again, err := os.ReadFile(filepath.Join(s.dir, "north/describe.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write("north/describe.jsonl", strings.Replace(string(again), `"r1"`, `"r2"`, 1))
+	s.reload()
+	s.wantStatus("b", graph.Fresh)
+	if r := s.engine.Snapshot().Freshness.Reasons(graph.MustKey("a")); len(r) != 1 || !strings.Contains(r[0].Text, "by run r2") {
+		t.Errorf("a after run r2: reasons %v", r)
+	}
+
 	// Adopted, it is judged like any other, and what reads it stays fresh.
 	if _, err := s.engine.Do(t.Context(), Adopt{Keys: []graph.Key{graph.MustKey("a"), graph.MustKey("w")}}); err != nil {
 		t.Fatal(err)

@@ -153,6 +153,24 @@ func (e *Engine) foreignVersions(ctx context.Context, found map[graph.Key]graph.
 	return errors.Join(problems...)
 }
 
+// lookAtForeign finds the data versions of what others made, in the background. A command waits for it: that may have changed.
+func (e *Engine) lookAtForeign() {
+	e.loading[""]++
+	e.work(func(ctx context.Context) {
+		err := e.lookAtStorage(ctx)
+		e.post(func() {
+			e.loading[""]--
+			if err != nil && ctx.Err() == nil {
+				e.notice(diag.New("storage", "%w", err))
+			}
+			if !e.anyLoading() && e.run == nil {
+				e.startQueued()
+			}
+			e.touch()
+		})
+	})
+}
+
 // readsForeign reports whether some asset reads data that something else made and whose version is not known.
 func (e *Engine) readsForeign() bool {
 	for key, s := range e.stored {
