@@ -911,6 +911,129 @@ func TestASCII(t *testing.T) {
 	}
 }
 
+// TestMouse: a click chooses what stands there, the wheel scrolls what it is over, also in an open box; a key switches it.
+func TestMouse(t *testing.T) {
+	f := &fake{snap: running(shop()), lines: 100}
+	d, m := driven(t, f, 100, 40, nil)
+	click := func(x, y int) {
+		d.Send(tea.MouseMsg{X: x, Y: y, Action: tea.MouseActionPress, Button: tea.MouseButtonLeft})
+	}
+	// find returns where a text stands on the screen.
+	find := func(text string) (x, y int) {
+		t.Helper()
+		for y, l := range strings.Split(d.Picture(), "\n") {
+			if before, _, ok := strings.Cut(l, text); ok {
+				return ansi.StringWidth(before), y
+			}
+		}
+		t.Fatalf("%q is not on the screen:\n%s", text, d.Picture())
+		return 0, 0
+	}
+	click(find("mart_retention"))
+	cursor(t, m, "mart_retention")
+	click(find("Preview"))
+	if m.tab != tabPreview || m.focus != PaneDetail {
+		t.Errorf("the click on a tab opened %s", tabNames[m.tab])
+	}
+	click(find("1000003"))
+	if row, column := m.rows.grid.Cursor(); row != 2 || column != 0 {
+		t.Errorf("the cursor is at row %d, column %d", row, column)
+	}
+	click(find("status"))
+	if row, column := m.rows.grid.Cursor(); row != 2 || column != 3 {
+		t.Errorf("the cursor is at row %d, column %d", row, column)
+	}
+	x, y := find("waits for fct_orders")
+	click(x, y)
+	if m.focus != PaneRun || m.run.cursor != 4 {
+		t.Errorf("the click in the run chose step %d", m.run.cursor)
+	}
+	d.Press("?")
+	before := d.Picture()
+	d.Send(tea.MouseMsg{X: 50, Y: 20, Action: tea.MouseActionPress, Button: tea.MouseButtonWheelDown})
+	if d.Picture() == before {
+		t.Error("the wheel does not scroll the open box")
+	}
+	d.Press("esc", "ctrl+t")
+	has(t, d, "mouse on")
+	d.Press("ctrl+t")
+	has(t, d, "mouse off")
+}
+
+// FuzzScreen plays keys, the mouse, sizes and the engine. Whatever comes: no panic, each frame has its size, and the screen is never
+// stuck: esc and q lead out of everything.
+func FuzzScreen(f *testing.F) {
+	f.Add([]byte("jjpO\x00sV\x01y"))
+	f.Add([]byte("/+a\r:mat\x02\x03LAWE?q"))
+	f.Add([]byte("vfizT}{\x04m"))
+	base := shop()
+	snaps := []*engine.Snapshot{base, running(base), partly(base, 3, true, "marts"), partly(base, 4, false)}
+	f.Fuzz(func(t *testing.T, script []byte) {
+		if len(script) > 300 {
+			return
+		}
+		w, h := 80, 24
+		fake := &fake{snap: base, lines: 50}
+		d, m := driven(t, fake, w, h, nil)
+		seq := uint64(10)
+		for i := 0; i < len(script); i++ {
+			argument := func() int {
+				if i++; i < len(script) {
+					return int(script[i])
+				}
+				return 0
+			}
+			switch c := script[i]; {
+			case c == 0:
+				w, h = 1+argument()%250, 1+argument()%90
+				d.Send(tea.WindowSizeMsg{Width: w, Height: h})
+			case c == 1:
+				buttons := []tea.MouseButton{tea.MouseButtonLeft, tea.MouseButtonWheelDown, tea.MouseButtonWheelUp, tea.MouseButtonRight}
+				d.Send(tea.MouseMsg{X: argument(), Y: argument(), Action: tea.MouseActionPress, Button: buttons[argument()%len(buttons)]})
+			case c == 2:
+				seq++
+				next := *snaps[argument()%len(snaps)]
+				next.Seq = seq
+				push(d, m, fake, &next)
+			case c == 3:
+				d.Advance(time.Second)
+			case c == 4:
+				d.Press([]string{"esc", "tab", "shift+tab", "ctrl+d", "ctrl+u", "ctrl+g", "ctrl+o", "pgdown", "pgup", "up", "down", "left", "right", "ctrl+t", "backspace", "ctrl+l", "home", "end"}[argument()%18])
+			case c == '\r' || c == '\n':
+				d.Press("enter")
+			case c == ' ':
+				d.Press("space")
+			case c > ' ' && c < 0x7f:
+				d.Press(string(rune(c)))
+			default:
+				d.Press("é店\u0301"[:2])
+			}
+			if c := m.crashed.Load(); c != nil {
+				t.Fatalf("panic: %v\n%s", c.value, c.stack)
+			}
+			if problem := tuitest.Check(d.Frame(), w, h); problem != "" {
+				t.Fatalf("%dx%d: %s\n%s", w, h, problem, d.Picture())
+			}
+			if d.Quit {
+				return
+			}
+		}
+		d.Send(tea.WindowSizeMsg{Width: 100, Height: 30})
+		next := *base
+		next.Seq = seq + 1
+		push(d, m, fake, &next) // nothing runs
+		for range 12 {
+			d.Press("esc")
+		}
+		if m.overlay != nil || m.prompt != nil || m.zoom {
+			t.Fatalf("esc does not lead out of %T, prompt %v", m.overlay, m.prompt)
+		}
+		if d.Press("q"); !d.Quit {
+			t.Fatalf("q does not quit:\n%s", d.Picture())
+		}
+	})
+}
+
 // Whatever the size, the keys and the snapshots: no panic, and each frame is h lines of w cells.
 func TestAnySizeAnyKeys(t *testing.T) {
 	keys := []string{

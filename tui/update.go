@@ -367,9 +367,53 @@ func (m *Model) perform(a *Action) tea.Cmd {
 	return a.Run(m)
 }
 
-func (m *Model) clicked(e tea.MouseEvent) tea.Cmd {
-	if e.Action != tea.MouseActionPress || m.overlay != nil || m.rects.TooSmall {
+// wheeled scrolls the open box.
+func (m *Model) wheeled(e tea.MouseEvent) tea.Cmd {
+	key := "down"
+	switch e.Button { //nolint:exhaustive // other buttons do nothing
+	case tea.MouseButtonWheelUp:
+		key = "up"
+	case tea.MouseButtonWheelDown:
+	default:
 		return nil
+	}
+	m.dirty, m.answers = true, true
+	for range 3 {
+		if m.overlay == nil {
+			break
+		}
+		m.overlay.key(m, key)
+	}
+	return nil
+}
+
+// side is how many cells a pane's border takes at its left.
+func (m *Model) side() int {
+	if m.rects.Bare {
+		return 0
+	}
+	return 2
+}
+
+// clickTab opens the tab whose name stands at cell x of the detail's upper border.
+func (m *Model) clickTab(x int) {
+	r := m.rects.Panes[PaneDetail]
+	names := m.tabTitles(r.W - cells(m.detailTitle().text) - 8).text
+	at := x - (r.W - cells(names) - 3)
+	for i := range tabCount {
+		before, _, found := strings.Cut(names, tabNames[i])
+		if found && at >= cells(before) && at < cells(before)+cells(tabNames[i]) {
+			m.tab = i
+		}
+	}
+}
+
+func (m *Model) clicked(e tea.MouseEvent) tea.Cmd {
+	if e.Action != tea.MouseActionPress || m.rects.TooSmall {
+		return nil
+	}
+	if m.overlay != nil {
+		return m.wheeled(e)
 	}
 	for pane, r := range m.rects.Panes {
 		if !r.has(e.X, e.Y) {
@@ -394,6 +438,13 @@ func (m *Model) clicked(e tea.MouseEvent) tea.Cmd {
 				m.clickLanes(e.X-r.X-2, e.Y-r.Y-1)
 			case m.focus == PaneAssets:
 				m.list.click(e.Y - r.Y - 1)
+			case m.focus == PaneDetail && e.Y == r.Y:
+				m.clickTab(e.X - r.X)
+			case m.where() == "preview":
+				m.rows.grid.Click(e.X-r.X-m.side(), e.Y-r.Y-1)
+			case m.focus == PaneRun && e.Y > r.Y+1:
+				m.run.cursor = m.run.top + e.Y - r.Y - 2
+				m.move(0, 0)
 			}
 		}
 	}

@@ -53,6 +53,7 @@ type Grid struct {
 	col      int   // cursor, index into page.Columns
 	left     int   // first column on the screen
 	height   int   // data rows on the screen at the last Lines
+	numbers  int   // cells of the rows' numbers, then
 	widths   []int // of the page's columns
 	measured []int // what was on the screen when a width was last looked at: see moment
 	moment   int   // grows when other rows come on the screen
@@ -176,6 +177,21 @@ func (g *Grid) Move(rows int64, columns int) {
 	g.clamp()
 }
 
+// Click puts the cursor on what stands at cell x of line y as it was drawn last. On the header it chooses the column alone.
+func (g *Grid) Click(x, y int) {
+	at := g.numbers
+	for c := g.left; c < g.shownTo && c < len(g.widths); c++ {
+		if at += 3 + g.widths[c]; x < at {
+			g.col = c
+			break
+		}
+	}
+	if row := g.top + int64(y-2); y >= 2 && row < g.page.RowsTotal {
+		g.row = row
+	}
+	g.clamp()
+}
+
 // Goto moves the cursor to a row, counted from 0.
 func (g *Grid) Goto(row int64) {
 	g.row = row
@@ -230,6 +246,7 @@ func (g *Grid) Lines(w, h int, look *Look, focused bool) []string {
 		highest = max(highest, g.Number(i)+1)
 	}
 	numbers := max(3, len(strconv.FormatInt(highest, 10)))
+	g.numbers = numbers
 	g.scrollColumns(w-numbers-1, look)
 	first, last, left, rightEnd, some := g.Selection()
 	if !some {
