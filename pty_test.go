@@ -8,9 +8,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/assetdev/assetdev/cli"
 	"github.com/assetdev/assetdev/engine"
@@ -441,6 +443,42 @@ func TestScreenLanes(t *testing.T) {
 	s.ends(0)
 	s = b.start("assetdev", 80, 24)
 	s.shows(`lanes ─╮`)
+	s.keys("q")
+	s.ends(0)
+}
+
+// TestScreenSuspends: ctrl+z gives the terminal back as it was, and the screen is there again when the program goes on.
+func TestScreenSuspends(t *testing.T) {
+	b := newBench(t, true)
+	b.command("status")
+	s := b.start("assetdev", 80, 24)
+	s.shows(`order_totals`, `\? help`)
+	s.keys("\x1a")
+	if _, err := s.Wait(deadline, func(picture string) bool { return strings.TrimSpace(picture) == "" }); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(deadline); modesOf(t, s.TTY) != s.before; {
+		if time.Now().After(end) {
+			t.Fatalf("the terminal's modes are %+v, before %+v", modesOf(t, s.TTY), s.before)
+		}
+		runtime.Gosched()
+	}
+	if s.Mode(2004) || s.Mode(1004) || !s.Mode(25) {
+		t.Error("paste, focus or the hidden cursor stay")
+	}
+	back := func(picture string) bool {
+		return strings.Contains(picture, "order_totals") && strings.Contains(picture, "? help")
+	}
+	for end := time.Now().Add(deadline); ; { // a signal that comes before the program waits for it is lost
+		s.signal(syscall.SIGCONT)
+		_, err := s.Wait(200*time.Millisecond, back)
+		if err == nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
 	s.keys("q")
 	s.ends(0)
 }
