@@ -223,8 +223,8 @@ class Description:
         if self.variables is None:
             self.variables = {}
             for name, module in list(sys.modules.items()):
-                file = getattr(module, "__file__", None)
-                if not file or not fresh.first_party(file):
+                file = fresh.file_of(module)
+                if not fresh.first_party(file):
                     continue
                 for variable, value in list(vars(module).items()):
                     for one in value if type(value) in (list, tuple) else (value,):
@@ -249,8 +249,8 @@ class Description:
             if key.startswith(("dagster_", "dagster-")):
                 return False
         for module in list(sys.modules.values()):
-            path = getattr(module, "__file__", None)
-            if path and path != file and fresh.first_party(path) and says(path, spec.code_version):
+            path = fresh.file_of(module)
+            if path != file and fresh.first_party(path) and says(path, spec.code_version):
                 return True
         return shared.function is not None and bool(file) and file.endswith(".py")
 

@@ -93,6 +93,12 @@ def keep(codes):
             del known[next(iter(known))]
 
 
+def file_of(module):
+    """Returns the file of a module, "" when it has none. Not by getattr: lazy modules import what they are asked for."""
+    file = getattr(module, "__dict__", {}).get("__file__")
+    return file if isinstance(file, str) else ""
+
+
 def forget(folders_first):
     """Drops modules that the project's own code replaces: those that lie below the roots, and those whose name a folder that comes first on
     sys.path has too. For a forked process, which has the modules of its server."""
@@ -112,8 +118,8 @@ def forget(folders_first):
         if own and name.partition(".")[0] in own:
             stale.add(name)
             continue
-        file = getattr(module, "__file__", None)
-        if file and file.startswith(roots) and first_party(file):
+        file = file_of(module)
+        if file.startswith(roots) and first_party(file):
             stale.add(name)
     for name in stale:
         del sys.modules[name]
@@ -135,14 +141,14 @@ def third_party_modules():
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] in ("__main__", "__mp_main__", "assetdev_bridge", "sitecustomize", "usercustomize"):
             continue
-        spec = getattr(module, "__spec__", None)
-        origin = getattr(spec, "origin", None)
-        if spec is None or spec.name != name or getattr(module, "__name__", None) != name:
+        known = getattr(module, "__dict__", {})
+        spec = known.get("__spec__")
+        if spec is None or spec.name != name or known.get("__name__") != name:
             continue
-        if origin is None and not getattr(module, "__path__", None):
-            continue
+        origin = spec.origin
         if origin is None:
-            if any(first_party(os.path.join(p, "x")) for p in list(module.__path__)):
+            path = known.get("__path__")
+            if not path or any(first_party(os.path.join(p, "x")) for p in list(path)):
                 continue
         elif origin.startswith(roots) and first_party(origin):
             continue

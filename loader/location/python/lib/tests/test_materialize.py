@@ -138,8 +138,6 @@ class Cases:
         self.assertEqual(self.data.value("model"), {"kind": "pandas", "sum": 4.0})
         self.ok(self.data.run("uses_model"), "arrow", 1)
 
-    test_opaque_values.cold = True
-
     def test_no_data(self):
         self.assertEqual(self.ok(self.data.run("effect"), "none").stdout, "done\n")
         self.ok(self.data.run("nothing_said"), "none")
