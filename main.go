@@ -38,7 +38,7 @@ func screen(ctx context.Context, e *engine.Engine, o cli.ScreenOptions) ([]strin
 
 func show(ctx context.Context, front engine.Front, o cli.ScreenOptions) ([]string, error) {
 	summary, err := tui.Run(ctx, front, tui.Options{
-		In: os.Stdin, Out: os.Stdout, ASCII: o.ASCII, NoColor: o.NoColor, Mouse: o.Mouse, Theme: o.Theme, Keys: o.Keys, Editor: o.Editor, Select: o.Select, Version: o.Version,
+		In: os.Stdin, Out: os.Stdout, ASCII: o.ASCII, NoColor: o.NoColor, Mouse: o.Mouse, Theme: o.Theme, Keys: o.Keys, Editor: o.Editor, Select: o.Select, Bell: o.Bell, Version: o.Version,
 		StatePath: filepath.Join(o.StateDir, "screen.json"),
 	})
 	if err == nil && summary.Interrupted {

@@ -21,6 +21,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/assetdev/assetdev/engine"
 	"github.com/assetdev/assetdev/graph"
@@ -59,6 +60,7 @@ type ScreenOptions struct {
 	Keys           map[string]string // action → key
 	Editor         string            // "" is $VISUAL or $EDITOR
 	Select         string            // selection, or name of one, that a session begins with
+	Bell           time.Duration     // length from which the end of a run is told to who looks elsewhere; negative: never
 	Version        string
 	StateDir       string // where the screen remembers its panes
 }

@@ -29,7 +29,7 @@ func (a *app) screen(workspace string) (err error) {
 	}
 	summary, err := a.Screen(a.ctx, e, ScreenOptions{
 		ASCII: a.look.ascii, NoColor: a.noColor || os.Getenv("NO_COLOR") != "", Version: a.Version, StateDir: e.StateDir(),
-		Theme: personal.Theme, Mouse: personal.Mouse, Keys: personal.Keys, Editor: personal.Editor, Select: personal.Select,
+		Theme: personal.Theme, Mouse: personal.Mouse, Keys: personal.Keys, Editor: personal.Editor, Select: personal.Select, Bell: personal.Bell,
 	})
 	err = errors.Join(err, e.Close())
 	for _, line := range summary {

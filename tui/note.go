@@ -116,7 +116,8 @@ func (m *Model) ended(e event.Event) tea.Cmd {
 		mood = good
 	}
 	cmds := []tea.Cmd{m.say(mood, m.th.glyph(e.State)+" "+text)}
-	if m.away && took >= 5000 {
+	if m.away && m.opts.Bell >= 0 && took >= m.opts.Bell.Milliseconds() {
+		m.rang++
 		cmds = append(cmds, m.write(m.caps.Notify("assetdev: "+text)))
 	}
 	return tea.Batch(cmds...)

@@ -54,10 +54,10 @@ type lanesPane struct {
 	shown  []graph.Key // what placed was made of
 	how    density
 
-	keys   []graph.Key // asset of each node, zero for a cluster
-	clusters []cluster     // of each node
-	names  []string
-	node   map[graph.Key]int // also of the members of a cluster
+	keys     []graph.Key // asset of each node, zero for a cluster
+	clusters []cluster   // of each node
+	names    []string
+	node     map[graph.Key]int // also of the members of a cluster
 
 	view    layout.Rect
 	canvas  draw.Canvas

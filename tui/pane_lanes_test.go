@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	tea "github.com/charmbracelet/bubbletea"
+
+	"github.com/assetdev/assetdev/engine/event"
 	"github.com/assetdev/assetdev/graph"
 	"github.com/assetdev/assetdev/tui/tuitest"
 )
@@ -262,5 +265,26 @@ func BenchmarkLanesFrame(b *testing.B) {
 				d.Frame()
 			}
 		})
+	}
+}
+
+// TestBell: the end of a long run is told to who looks at another window, and only then.
+func TestBell(t *testing.T) {
+	for _, test := range []struct {
+		away bool
+		bell time.Duration
+		ms   int64
+		want bool
+	}{{true, 5 * time.Second, 6000, true}, {false, 5 * time.Second, 6000, false}, {true, 5 * time.Second, 4000, false}, {true, -1, 60000, false}} {
+		f := &fake{snap: shop()}
+		d, m := driven(t, f, 80, 24, func(o *Options) { o.Bell = test.bell })
+		if test.away {
+			d.Send(tea.BlurMsg{})
+		}
+		before := m.rang
+		push(d, m, f, f.snap, event.Event{Kind: event.KindRun, Run: "r13", State: event.Succeeded, MS: &test.ms})
+		if got := m.rang > before; got != test.want {
+			t.Errorf("%+v: rang %v", test, got)
+		}
 	}
 }

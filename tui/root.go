@@ -44,6 +44,7 @@ type Options struct {
 	Keys      map[string]string // personal keys: action ID to keys, several with spaces between them
 	Editor    string            // personal setting; "" is $VISUAL, $EDITOR, vi
 	Select    string            // personal setting: selection, or name of one, that a session begins with
+	Bell      time.Duration     // how long a run takes at least whose end rings while another window has the focus; negative: never
 	Version   string            // of assetdev, for help and crash files
 	StatePath string            // file that keeps cursor, filter, tab and theme; "" keeps nothing
 
@@ -184,6 +185,7 @@ type Model struct {
 	quitting  bool   // ctrl+c was pressed once
 	dismissed string // question that was answered here, until the engine has taken it away
 	distrust  bool   // the user did not want to trust now
+	rang      int // how often the bell was rung
 	savedAt   time.Time
 	toldAt    time.Time
 	ages      string

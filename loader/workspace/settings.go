@@ -60,6 +60,8 @@ type Personal struct {
 	Keys   map[string]string // action → key, as in keys: {materialize: m}
 	Editor string            // command that opens a file; "" means $VISUAL, $EDITOR
 	Select string            // selection shown at start
+	// Bell is how long a run takes at least whose end rings the bell while the terminal has not the focus; default 5 s, negative: never.
+	Bell time.Duration
 }
 
 // settingsKeys are the keys of assetdev.yaml; those of laterKeys nothing reads yet.
@@ -319,7 +321,7 @@ func PersonalFile() (string, error) {
 // LoadPersonal reads the user's own settings. A file that does not exist, or an empty one, gives the defaults. With an error
 // (joined [*diag.Error]s, as from [Load]) the settings hold what was understood, and defaults.
 func LoadPersonal(file string) (Personal, error) {
-	personal := Personal{Theme: "auto"}
+	personal := Personal{Theme: "auto", Bell: 5 * time.Second}
 	content, err := readSmall(file)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(content) == 0 {
 		return personal, nil
@@ -333,7 +335,7 @@ func LoadPersonal(file string) (Personal, error) {
 	if doc == nil {
 		return personal, p.err()
 	}
-	top, ok := p.mapping(doc, "the file", []string{"theme", "mouse", "keys", "editor", "select"})
+	top, ok := p.mapping(doc, "the file", []string{"theme", "mouse", "keys", "editor", "select", "bell"})
 	if !ok {
 		return personal, p.err()
 	}
@@ -346,6 +348,11 @@ func LoadPersonal(file string) (Personal, error) {
 	}
 	if top.has("mouse") {
 		personal.Mouse = top.boolean("mouse")
+	}
+	if top.text("bell").Value == "off" {
+		personal.Bell = -1
+	} else {
+		personal.Bell = top.duration("bell", personal.Bell)
 	}
 	personal.Editor, personal.Select = top.text("editor").Value, top.text("select").Value
 	for action, key := range top.texts("keys") {

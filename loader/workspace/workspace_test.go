@@ -388,7 +388,7 @@ func TestFind(t *testing.T) {
 
 func TestPersonal(t *testing.T) {
 	dir := t.TempDir()
-	defaults := Personal{Theme: "auto"}
+	defaults := Personal{Theme: "auto", Bell: 5 * time.Second}
 	if got, err := LoadPersonal(filepath.Join(dir, "missing.yaml")); err != nil || !cmp.Equal(got, defaults) {
 		t.Errorf("missing: got %+v, %v, want the defaults", got, err)
 	}
@@ -399,12 +399,14 @@ func TestPersonal(t *testing.T) {
 	}{
 		{"", defaults, ""},
 		{"theme: light\nmouse: true\nkeys: {materialize: M, quit: ctrl+q}\neditor: vim\nselect: group:mine\n", Personal{
-			Theme: "light", Mouse: true, Keys: map[string]string{"materialize": "M", "quit": "ctrl+q"}, Editor: "vim", Select: "group:mine",
+			Theme: "light", Mouse: true, Keys: map[string]string{"materialize": "M", "quit": "ctrl+q"}, Editor: "vim", Select: "group:mine", Bell: 5 * time.Second,
 		}, ""},
+		{"bell: off\n", Personal{Theme: "auto", Bell: -1}, ""},
+		{"bell: 2 minutes\n", Personal{Theme: "auto", Bell: 2 * time.Minute}, ""},
 		{"theme: drak\n", defaults, "FILE:1:8: unknown theme \"drak\"\nhint: did you mean dark? allowed here: auto, dark, light, mono"},
-		{"thme: dark\n", defaults, "FILE:1:1: unknown key \"thme\"\nhint: did you mean theme? allowed here: editor, keys, mouse, select, theme"},
-		{"keys: {quit: [q]}\nmouse: on\n", Personal{Theme: "auto"}, "FILE:1:14: quit must be text, not a list\nFILE:2:8: mouse must be true or false, not the text \"on\""},
-		{"[]\n", defaults, "FILE:1:1: the file must be a mapping, not a list\nhint: allowed here: editor, keys, mouse, select, theme"},
+		{"thme: dark\n", defaults, "FILE:1:1: unknown key \"thme\"\nhint: did you mean theme? allowed here: bell, editor, keys, mouse, select, theme"},
+		{"keys: {quit: [q]}\nmouse: on\n", defaults, "FILE:1:14: quit must be text, not a list\nFILE:2:8: mouse must be true or false, not the text \"on\""},
+		{"[]\n", defaults, "FILE:1:1: the file must be a mapping, not a list\nhint: allowed here: bell, editor, keys, mouse, select, theme"},
 		{"a: b: c\n", defaults, "FILE:1:1: not valid YAML: mapping values are not allowed in this context: \"a: b: c\"\nhint: text that holds \": \" needs quotes; keys of one mapping begin in the same column"},
 	} {
 		file := write(t, filepath.Join(dir, "config.yaml"), test.text)
