@@ -19,7 +19,7 @@ const module = "github.com/assetdev/assetdev"
 // Tests (files that end in _test.go) may import anything.
 var housePlan = map[string]string{
 	".":                                 "cli engine tui tui/noquery internal/child internal/garbage",
-	"cli":                               "engine engine/event graph graph/draw iomanager/page demo internal/diag internal/printable",
+	"cli":                               "engine engine/event graph graph/draw graph/layout iomanager/page demo internal/diag internal/printable",
 	"tui":                               "engine engine/event graph graph/layout graph/draw iomanager/page tui/grid tui/logview tui/term internal/child internal/diag internal/printable",
 	"tui/grid":                          "iomanager/page internal/printable",
 	"tui/logview":                       "internal/printable",
@@ -47,6 +47,7 @@ var housePlan = map[string]string{
 	"iomanager/page":                    "",
 	"graph":                             "internal/diag",
 	"graph/layout":                      "graph",
+	"graph/layout/layouttest":           "graph/layout",
 	"graph/draw":                        "graph graph/layout",
 	"asset":                             "internal/wire",
 	"asset/assettest":                   "asset internal/wire",

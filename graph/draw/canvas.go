@@ -494,9 +494,12 @@ func sign(x int) int {
 	return 0
 }
 
+// titleMark stands before the title of a lane.
+const titleMark = "▌ "
+
 // titles writes the titles of lanes, and a rule behind them that gives way to everything else.
 func (c *Canvas) titles() {
-	mark, rule := "▌ ", '┄'
+	mark, rule := titleMark, '┄'
 	if c.ascii {
 		mark, rule = ":: ", '~'
 	}

@@ -324,8 +324,8 @@ func (a *arranger) link() {
 // column to column does not find.
 func (a *arranger) unfold() {
 	total := len(a.order)
-	level, y := a.best, a.unit
-	queue := make([]int32, 0, total)
+	space, y := make([]int32, 2*total), a.unit
+	level, queue := space[:total], space[total:total]
 	walk := func(start, base int32) {
 		from := len(queue)
 		queue = append(queue, start)
@@ -414,30 +414,31 @@ func (a *arranger) set(r run, place, v int32) {
 
 // minimise looks for an order with few crossings.
 func (a *arranger) minimise() {
-	a.unfold()
-	if total := len(a.order); total > 4000 {
+	best := int64(math.MaxInt64)
+	switch total := len(a.order); {
+	case total > 4000:
+		a.unfold()
 		a.disturbAll()
 		a.transpose(3)
 		a.count()
 		return
-	}
-	best := int64(math.MaxInt64)
-	if len(a.order) > 500 {
-		best = a.search(3, false, best)
-	} else { // from three starts
-		best = a.search(5, false, best)
-		for _, r := range a.runs {
-			for i := r.first; i < r.end; i++ {
-				a.set(r, i, i)
-			}
-		}
+	case total > 500:
+		a.unfold()
+		a.search(3, false, best)
+	default: // from three starts, the first of which is the order of the nodes as given
 		best = a.search(5, true, best)
-		for _, r := range a.runs {
-			for i := r.first; i < r.end; i++ {
-				a.set(r, i, r.first+r.end-1-i)
-			}
+		if best > 0 {
+			a.unfold()
+			best = a.search(5, false, best)
 		}
-		a.search(5, false, best)
+		if best > 0 {
+			for _, r := range a.runs {
+				for i := r.first; i < r.end; i++ {
+					a.set(r, i, r.first+r.end-1-i)
+				}
+			}
+			a.search(5, false, best)
+		}
 	}
 	for _, r := range a.runs {
 		for i := r.first; i < r.end; i++ {

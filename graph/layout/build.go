@@ -72,6 +72,13 @@ func (b *builder) read(in *Input) {
 	} else {
 		b.sort()
 	}
+	b.incoming()
+	b.stub = make([]bool, len(b.to))
+}
+
+// incoming lists the edges by target.
+func (b *builder) incoming() {
+	n := b.n
 	kept := len(b.to)
 	b.in_ = make([]int32, n+1)
 	for _, t := range b.to {
@@ -89,7 +96,6 @@ func (b *builder) read(in *Input) {
 			next[t]++
 		}
 	}
-	b.stub = make([]bool, kept)
 }
 
 // sorted reports whether the edges are in order, valid and without repetition.

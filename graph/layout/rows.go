@@ -1,5 +1,7 @@
 package layout
 
+import "slices"
+
 // rows gives each vertex its unit within its lane: in the order of its column, as near to its neighbours as can be, so that
 // many lines run straight. How high a lane is says its fullest column.
 func (a *arranger) rows() {
@@ -15,8 +17,8 @@ func (a *arranger) rows() {
 		p.all[i] = at
 		b.size[r.lane] = max(b.size[r.lane], at)
 	}
-	for l := range b.size {
-		b.size[l] += 1 + b.size[l]/16
+	for l, size := range b.size {
+		b.size[l] += spare(size)
 	}
 	passes := 6
 	if len(a.order) > 50000 {
@@ -31,6 +33,26 @@ func (a *arranger) rows() {
 				p.place(len(a.runs)-1-i, both, true)
 			}
 		}
+	}
+	p.trim()
+}
+
+// spare returns how many units a lane gets for what may come.
+func spare(units int32) int32 { return min(units/6, 1) + units/16 }
+
+// trim takes away what is empty at the top and the bottom of each lane.
+func (p *pav) trim() {
+	top, bottom := slices.Clone(p.b.size), make([]int32, len(p.b.size))
+	for v, unit := range p.unit {
+		l := p.lane[v]
+		top[l], bottom[l] = min(top[l], unit), max(bottom[l], unit+p.size(int32(v)))
+	}
+	for v := range p.unit {
+		p.unit[v] -= top[p.lane[v]]
+	}
+	for l := range top {
+		used := bottom[l] - top[l]
+		p.b.size[l] = min(p.b.size[l], max(used, 0)+spare(used))
 	}
 }
 
