@@ -94,7 +94,7 @@ func (m *Model) copyRegion(first, last int64, left, right int, f form) tea.Cmd {
 		first = g.Number(first)
 		last = first + 1
 	}
-	request := engine.PageRequest{Asset: key, Offset: first, Limit: last - first}
+	request := engine.PageRequest{Asset: m.partOf(key), Offset: first, Limit: last - first}
 	for _, c := range columns {
 		request.Columns = append(request.Columns, c.Name)
 	}

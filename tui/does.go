@@ -37,6 +37,10 @@ func (m *Model) materialize(c engine.Materialize) tea.Cmd {
 	}
 	if c.Selection == "" && c.Keys == nil {
 		c.Keys, c.Marked = m.markedOr()
+		if len(c.Keys) == 1 && !c.Marked && m.asset(c.Keys[0]).Partitions.Len() > 1 {
+			m.overlay = newPartitionPicker(m, c.Keys[0], engine.Materialize{})
+			return nil
+		}
 	}
 	c.By = "user"
 	clear(m.marks)
@@ -102,9 +106,11 @@ func (m *Model) rollback() tea.Cmd {
 	p := &m.past
 	r := p.versions[min(p.cursor, len(p.versions)-1)]
 	m.overlay = &confirm{
-		title: "Roll back", text: "Make the version of " + r.At.Local().Format("2006-01-02 15:04:05") + " (" + clean(versionName(r)) + ") the newest data of " + clean(p.key.String()) + " again? Its readers become stale.",
+		title: "Roll back", text: "Make the version of " + r.At.Local().Format("2006-01-02 15:04:05") + " (" + clean(versionName(r)) + ") the newest data of " + clean(p.key.At(r.Key.Partition()).String()) + " again? Its readers become stale.",
 		keys: []choice{
-			{"y", "roll back", func(m *Model) tea.Cmd { return m.do(engine.Rollback{Asset: p.key, Version: versionName(r)}) }},
+			{"y", "roll back", func(m *Model) tea.Cmd {
+				return m.do(engine.Rollback{Asset: p.key.At(r.Key.Partition()), Version: versionName(r)})
+			}},
 			{"esc", "leave it", nil},
 		}, also: map[string]string{"n": "esc"},
 	}

@@ -313,6 +313,12 @@ func newMenu(m *Model) *picker {
 			return m.do(engine.Adopt{Keys: keys})
 		}},
 	}}
+	if len(keys) == 1 && m.asset(keys[0]).Partitions.Len() > 0 {
+		p.items = append(p.items, item{key: "p", title: "partitions: choose which, or whose rows are shown", note: m.partitionCounts(keys[0]), run: func(m *Model) tea.Cmd {
+			m.overlay = newPartitionPicker(m, keys[0], engine.Materialize{})
+			return nil
+		}})
+	}
 	if waiting := m.snap.Auto.Waiting; len(waiting) > 0 {
 		p.items = append(p.items, item{key: "w", title: "start what auto-run left waiting", note: plural(len(waiting), "asset"), run: send(engine.Materialize{Keys: waiting})})
 	}

@@ -73,9 +73,9 @@ func (m *Model) openCell() tea.Cmd {
 
 // wholeCell returns what reads one cell in full.
 func (m *Model) wholeCell(key graph.Key, row int64, column string) func() (page.Cell, error) {
-	front, ctx := m.front, m.ctx
+	front, ctx, part := m.front, m.ctx, m.partOf(key)
 	return func() (page.Cell, error) {
-		p, err := front.Preview(ctx, engine.PageRequest{Asset: key, Offset: row, Limit: 1, Columns: []string{column}})
+		p, err := front.Preview(ctx, engine.PageRequest{Asset: part, Offset: row, Limit: 1, Columns: []string{column}})
 		if err == nil && (len(p.Rows) != 1 || len(p.Rows[0]) != 1) {
 			err = fmt.Errorf("row %d is not there any more", row+1)
 		}
@@ -237,7 +237,7 @@ func (m *Model) openStats() tea.Cmd {
 	m.cells++
 	o := &statsOverlay{column: p.Columns[column].Name, cancel: cancel, busy: true, asked: m.cells}
 	m.overlay = o
-	front, request := m.front, engine.StatsRequest{Asset: key, Column: o.column}
+	front, request := m.front, engine.StatsRequest{Asset: m.partOf(key), Column: o.column}
 	return func() tea.Msg {
 		defer cancel()
 		stats, err := front.Stats(ctx, request)

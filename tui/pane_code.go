@@ -152,9 +152,9 @@ func (m *Model) loadHistory(key graph.Key) tea.Cmd {
 		*p = historyPane{key: key}
 	}
 	p.version = version
-	front, ctx := m.front, m.ctx
+	front, ctx, part := m.front, m.ctx, m.partOf(key)
 	return func() tea.Msg {
-		versions, err := front.Versions(ctx, key)
+		versions, err := front.Versions(ctx, part)
 		runs, runsErr := front.Runs(ctx, shownRuns)
 		if err == nil {
 			err = runsErr

@@ -129,6 +129,7 @@ func (m *Model) aboutLines(key graph.Key, w int) []string {
 		s.text("", reflow(cleanText(a.Description)))
 	}
 	s.blank()
+	s.field("partitions", m.partitionCounts(key))
 	s.field("location", clean(a.Location))
 	s.field("group", clean(a.Group))
 	s.field("kinds", cleanList(a.Kinds))

@@ -29,6 +29,8 @@ type previewPane struct {
 	total   int64              // rows of the table, while the grid holds the first of an order
 	shown   map[graph.Key]bool // hidden ones that the user asked for
 	sort    sorting
+
+	partition map[graph.Key]string // by asset the one whose rows are shown, where one was chosen
 }
 
 // sorting is the order that the rows are shown in, or will be.
@@ -60,11 +62,10 @@ type loadMsg struct{ key graph.Key }
 const settle = 80 * time.Millisecond
 
 func (m *Model) dataVersion(key graph.Key) string {
-	if a := m.snap.Assets[key]; a != nil && a.Stored.Record != nil {
-		r := a.Stored.Record
-		return fmt.Sprintf("%s %d", r.DataVersion, r.Seq)
+	if stored, ok := m.storedOf(key); ok && stored.Record != nil {
+		return fmt.Sprintf("%s %d %s", stored.Record.DataVersion, stored.Record.Seq, stored.Record.Key.Partition())
 	}
-	return ""
+	return m.partOf(key).Partition()
 }
 
 func (m *Model) hidden(key graph.Key) bool {
@@ -73,19 +74,19 @@ func (m *Model) hidden(key graph.Key) bool {
 
 // noRows says why there is nothing to show of an asset, "" when there may be.
 func (m *Model) noRows(key graph.Key) string {
-	a := m.snap.Assets[key]
+	stored, known := m.storedOf(key)
 	switch {
 	case m.hidden(key):
 		return "its rows are hidden (tag assetdev/preview: hide); enter shows them"
-	case a == nil || a.Stored.Data == graph.DataAbsent && a.Stored.Record == nil:
+	case !known || stored.Data == graph.DataAbsent && stored.Record == nil:
 		return "no data yet; " + keyName(m.keys.first("materialize")) + " materializes it"
-	case a.Stored.Data == graph.DataMissing:
+	case stored.Data == graph.DataMissing:
 		return "its data is gone; " + keyName(m.keys.first("materialize")) + " brings it back"
-	case a.Stored.Data == graph.DataUnreachable:
-		return "the storage cannot be reached: " + clean(a.Stored.Text)
-	case a.Stored.Record != nil && a.Stored.Record.File == "":
+	case stored.Data == graph.DataUnreachable:
+		return "the storage cannot be reached: " + clean(stored.Text)
+	case stored.Record != nil && stored.Record.File == "":
 		return "it hands over no data"
-	case a.Stored.Record != nil && a.Stored.Record.Rows < 0:
+	case stored.Record != nil && stored.Record.Rows < 0:
 		return "its data is no table"
 	}
 	return ""
@@ -130,10 +131,10 @@ func (m *Model) loadPreview(key graph.Key) tea.Cmd {
 	p.busy = true
 	ctx, cancel := context.WithCancel(m.ctx)
 	p.cancel = cancel
-	asked, front := p.asked, m.front
+	asked, front, part := p.asked, m.front, m.partOf(key)
 	return func() tea.Msg {
 		defer cancel()
-		got, err := front.Preview(ctx, engine.PageRequest{Asset: key, Offset: offset, Limit: limit, MaxCellBytes: cellBytes})
+		got, err := front.Preview(ctx, engine.PageRequest{Asset: part, Offset: offset, Limit: limit, MaxCellBytes: cellBytes})
 		return pageMsg{asked, got, err}
 	}
 }
@@ -200,7 +201,7 @@ func (m *Model) readSorted() tea.Cmd {
 	p.asked++
 	p.sort.busy, p.sort.cancel = true, cancel
 	asked, front := p.asked, m.front
-	request := engine.SortRequest{Asset: p.key, Column: p.sort.column, Descending: p.sort.descending, Limit: engine.MaxSorted, MaxCellBytes: cellBytes / 4}
+	request := engine.SortRequest{Asset: m.partOf(p.key), Column: p.sort.column, Descending: p.sort.descending, Limit: engine.MaxSorted, MaxCellBytes: cellBytes / 4}
 	return func() tea.Msg {
 		defer cancel()
 		got, err := front.Sorted(ctx, request)
@@ -299,8 +300,11 @@ func (m *Model) previewFoot() string {
 	if p.Bytes > 0 {
 		foot += "   " + shortBytes(p.Bytes)
 	}
-	if a := m.snap.Assets[key]; a != nil && a.Stored.Record != nil {
-		foot += "   made " + ago(m.opts.Now().Sub(a.Stored.Record.At))
+	if partition := m.partOf(key).Partition(); partition != "" {
+		foot += "   partition " + clean(partition)
+	}
+	if stored, _ := m.storedOf(key); stored.Record != nil {
+		foot += "   made " + ago(m.opts.Now().Sub(stored.Record.At))
 	}
 	if m.word(key) == "stale" {
 		foot += ": stale"

@@ -27,6 +27,11 @@ func (m *Model) status(key graph.Key) rowStatus {
 	case s.word == "stale" || s.word == "unknown" || s.word == "missing":
 		s.detail = cause(m.reasons(key))
 	}
+	if m.snap.Freshness != nil && s.word != event.Running {
+		if c, ok := m.snap.Freshness.Partitions(key); ok {
+			s.detail = strconv.Itoa(c.Fresh) + "/" + strconv.Itoa(c.Total)
+		}
+	}
 	m.list.statuses[key] = s
 	return s
 }
