@@ -199,7 +199,7 @@ func (m *Model) historyLines(w, h int, focused bool) []string {
 			l.over = th.Select
 		}
 		sign := " "
-		if fmt.Sprintf("%s %d", r.DataVersion, r.Seq) == newest {
+		if dataVersionOf(&r) == newest {
 			sign = th.glyph("fresh")
 		}
 		rows := m.dash()

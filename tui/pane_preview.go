@@ -63,9 +63,14 @@ const settle = 80 * time.Millisecond
 
 func (m *Model) dataVersion(key graph.Key) string {
 	if stored, ok := m.storedOf(key); ok && stored.Record != nil {
-		return fmt.Sprintf("%s %d %s", stored.Record.DataVersion, stored.Record.Seq, stored.Record.Key.Partition())
+		return dataVersionOf(stored.Record)
 	}
 	return m.partOf(key).Partition()
+}
+
+// dataVersionOf tells what one record left behind from what others of its asset did.
+func dataVersionOf(r *graph.Record) string {
+	return fmt.Sprintf("%s %d %s", r.DataVersion, r.Seq, r.Key.Partition())
 }
 
 func (m *Model) hidden(key graph.Key) bool {
