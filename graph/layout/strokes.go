@@ -40,7 +40,7 @@ func (p *Placed) Draw(view Rect, pen Pen) {
 // drawColumn draws labels, what leads from them to the end of the column, and trunks that pass.
 func (p *Placed) drawColumn(l int, view Rect, pen Pen) {
 	end := p.gap(l)
-	for i := p.below(l, view.Y-p.o.Height+1); i < int(p.column[l+1]); i++ {
+	for i := p.below(l, view.Y-p.o.Height); i < int(p.column[l+1]); i++ {
 		v := p.order[i]
 		y := p.row(v)
 		if y >= view.Y+view.H {
