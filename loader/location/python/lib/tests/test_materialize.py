@@ -219,8 +219,6 @@ class Cases:
         self.failed(self.data.run("configured", config={"ops": {"configured": {"config": {"since": "x", "limit": "many"}}}}), "limit", "many")
         self.failed(self.data.run("configured", config={"ops": {"configured": {"config": {"since": "x", "limit": 2, "more": 1}}}}), "more")
 
-    test_config_missing_or_wrong.cold = True
-
     # partitions
 
     def test_partitions(self):
@@ -373,8 +371,6 @@ class Cases:
     def test_thread_left_behind(self):
         answer = self.ok(self.data.run("leaves_thread"), "opaque")
         self.assertIn("left-alone", answer.stderr)
-
-    test_thread_left_behind.cold = True
 
     def test_binary_output(self):
         self.ok(self.data.run("prints_binary"), "opaque")
