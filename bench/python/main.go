@@ -79,7 +79,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 		return err
 	}
 	python := filepath.Join(b.venv, "bin", "python")
-	imports, err := b.imports(python)
+	imports, err := b.imports(ctx, python)
 	if err != nil {
 		return err
 	}
@@ -219,8 +219,8 @@ func code1(s *engine.Snapshot, key graph.Key) string {
 }
 
 // imports is the CPU time of importing what the two projects import, once.
-func (b *bench) imports(python string) (time.Duration, error) {
-	command := exec.Command(python, "-c", "import dagster, pandas, sklearn.ensemble, pyarrow.parquet")
+func (b *bench) imports(ctx context.Context, python string) (time.Duration, error) {
+	command := exec.CommandContext(ctx, python, "-c", "import dagster, pandas, sklearn.ensemble, pyarrow.parquet")
 	if out, err := command.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("%w: %s", err, out)
 	}

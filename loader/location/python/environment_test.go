@@ -3,6 +3,7 @@ package python
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -198,7 +199,7 @@ func TestFind(t *testing.T) {
 			e, err := s.find(t.Context())
 			show := func(text string) string { return strings.ReplaceAll(strings.ReplaceAll(text, ws, "$WS"), up, "$UP") }
 			if test.message != "" {
-				failed, ok := err.(*location.Error)
+				failed, ok := errors.AsType[*location.Error](err)
 				if !ok || !strings.HasPrefix(show(failed.Message), test.message) || !strings.Contains(show(failed.Hint), test.hint) {
 					t.Errorf("got %+v, want %q and the hint %q", err, test.message, test.hint)
 				}

@@ -288,7 +288,7 @@ func (l *Location) forked(ctx context.Context, call location.Call, q wire.Reques
 	}
 	defer done()
 	refused := false
-	call.FirstWord = firstWord
+	call.FirstWord = l.servers.word
 	call.Start = func(c child.Command) (*child.Process, error) {
 		p, err := start(c)
 		refused = err != nil

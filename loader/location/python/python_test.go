@@ -6,11 +6,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/assetdev/assetdev/internal/child"
 	"github.com/assetdev/assetdev/internal/trust"
+	"github.com/assetdev/assetdev/internal/wire"
 	"github.com/assetdev/assetdev/loader/location"
 	"github.com/assetdev/assetdev/loader/location/locationtest"
 )
@@ -158,4 +161,31 @@ func TestConformance(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A recorder keeps what a step prints.
+type recorder struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (r *recorder) Log(_, _, text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lines = append(r.lines, text)
+}
+
+func (r *recorder) Progress(float64, string) {}
+
+func (r *recorder) all() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.lines)
+}
+
+func (r *recorder) has(text string) bool { return slices.Contains(r.all(), text) }
+
+func materializeRequest(t testing.TB) wire.Request {
+	t.Helper()
+	return wire.Request{Type: wire.Materialize, Run: "r", Attempt: 1, Asset: "a/b", View: t.TempDir(), Output: filepath.Join(t.TempDir(), "output.arrow")}
 }

@@ -67,6 +67,8 @@ type ServerOptions struct {
 type Servers struct {
 	options ServerOptions
 	mode    Mode
+	quiet   time.Duration // before a server that lacks modules is replaced; the tests have less patience
+	word    time.Duration // that a worker may take to say hello
 
 	mu        sync.Mutex
 	closed    bool
@@ -87,7 +89,7 @@ func NewServers(o ServerOptions) *Servers {
 		o.Env = os.Environ()
 	}
 	s := &Servers{
-		options: o, mode: o.Mode, running: map[string]*server{}, deaths: map[string]int{}, timers: map[string]*time.Timer{}, analysers: map[string]*analyser{}, known: map[string][]string{},
+		options: o, mode: o.Mode, quiet: learnAfter, word: firstWord, running: map[string]*server{}, deaths: map[string]int{}, timers: map[string]*time.Timer{}, analysers: map[string]*analyser{}, known: map[string][]string{},
 	}
 	if s.mode == "" {
 		s.mode = Mode(lookup(o.Env, ModeVariable))
@@ -458,7 +460,7 @@ func (s *Servers) learn(w want, modules []string) {
 	defer s.mu.Unlock()
 	for key, srv := range s.running {
 		if srv.want.environment.Python == w.environment.Python {
-			s.later(key, learnAfter)
+			s.later(key, s.quiet)
 		}
 	}
 }
@@ -489,7 +491,7 @@ func (s *Servers) replace(key string) {
 	case s.closed || s.running[key] != srv || len(modules) == len(srv.preload):
 		return
 	case srv.uses > 0 || srv.began.IsZero():
-		s.later(key, learnAfter)
+		s.later(key, s.quiet)
 		return
 	case time.Since(srv.began) < learnAgain && srv.replaced:
 		s.later(key, learnAgain)

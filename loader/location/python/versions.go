@@ -439,7 +439,6 @@ type analyser struct {
 	opened map[string]string // index → what it was opened with
 	lines  *bufio.Reader
 	next   int
-	failed bool
 }
 
 // analyseWithin bounds one answer: a thousand files take a second.

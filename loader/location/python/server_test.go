@@ -1,0 +1,223 @@
+package python
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/assetdev/assetdev/loader/location"
+	"github.com/assetdev/assetdev/loader/location/locationtest"
+)
+
+// waitFor waits until something holds.
+func waitFor(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%s did not come", what)
+		}
+	}
+}
+
+func describeOK(t *testing.T, l location.Location) location.Description {
+	t.Helper()
+	d, err := l.Describe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func onlyServer(t *testing.T, s *Servers) Report {
+	t.Helper()
+	var reports []Report
+	waitFor(t, "a server", func() bool {
+		reports = s.Reports()
+		return len(reports) == 1
+	})
+	return reports[0]
+}
+
+// TestServerIsKept: requests of a location come from one server; when it dies the next request has another one, and after several deaths workers start cold.
+func TestServerIsKept(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, Fork)
+	l := h.Open(t, locationtest.OK)
+	defer l.Close()
+	describeOK(t, l)
+	first := onlyServer(t, h.servers)
+	describeOK(t, l)
+	if again := onlyServer(t, h.servers); again.PID != first.PID {
+		t.Errorf("got the servers %d and %d, want one", first.PID, again.PID)
+	}
+	pid := first.PID
+	for range mostDeaths {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, "the end of the server", func() bool { return len(h.servers.Reports()) == 0 })
+		describeOK(t, l)
+		reports := h.servers.Reports()
+		if len(reports) == 0 {
+			pid = 0
+			break
+		}
+		pid = reports[0].PID
+	}
+	if pid != 0 {
+		t.Errorf("after %d deaths there is still a server", mostDeaths)
+	}
+}
+
+// TestServerDiesUnderAWorker: a step whose server is killed comes to an end, and its process too.
+func TestServerDiesUnderAWorker(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, Fork)
+	l := h.Open(t, locationtest.Hangs)
+	defer l.Close()
+	r := materializeRequest(t)
+	out := &recorder{}
+	var step sync.WaitGroup
+	var err error
+	step.Go(func() { _, err = l.Materialize(t.Context(), r, out) })
+	waitFor(t, "the worker", func() bool { return out.has("ready") })
+	if err := syscall.Kill(onlyServer(t, h.servers).PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	step.Wait()
+	if err == nil {
+		t.Error("got no error")
+	}
+	for _, line := range out.all() {
+		if text, ok := strings.CutPrefix(line, "pid "); ok {
+			pid, _ := strconv.Atoi(text)
+			if syscall.Kill(pid, 0) == nil && !zombie(pid) {
+				t.Errorf("the worker %d lives on", pid)
+			}
+		}
+	}
+}
+
+func zombie(pid int) bool {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	return err != nil || strings.Contains(string(text), ") Z ")
+}
+
+// TestServerIsSwapped: when something is installed the next request has a new server, and a running worker of the old one finishes.
+func TestServerIsSwapped(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, Fork)
+	l, hanging := h.Open(t, locationtest.OK), h.Open(t, locationtest.Hangs)
+	defer l.Close()
+	describeOK(t, l)
+	first := onlyServer(t, h.servers)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	out := &recorder{}
+	var step sync.WaitGroup
+	step.Go(func() { _, _ = hanging.Materialize(ctx, materializeRequest(t), out) })
+	waitFor(t, "the worker", func() bool { return out.has("ready") })
+
+	site, err := filepath.Glob(filepath.Join(h.dir, ".venv", "lib", "python*", "site-packages"))
+	if err != nil || len(site) != 1 {
+		t.Fatal(site, err)
+	}
+	write(t, site[0], map[string]string{"pandas-3.0.0.dist-info/RECORD": ""})
+	before := describeOK(t, l).Build
+	second := onlyServer(t, h.servers)
+	if second.PID == first.PID {
+		t.Error("the server is still the old one")
+	}
+	if syscall.Kill(first.PID, 0) != nil {
+		t.Error("the old server ended while it had a worker")
+	}
+	cancel()
+	step.Wait()
+	waitFor(t, "the end of the old server", func() bool { return syscall.Kill(first.PID, 0) != nil || zombie(first.PID) })
+	write(t, site[0], map[string]string{"pandas-3.0.1.dist-info/RECORD": ""})
+	if after := describeOK(t, l).Build; after == before {
+		t.Error("what is installed is not part of the build")
+	}
+	_ = hanging.Close()
+}
+
+// TestServerLearns: modules that workers imported are known to the next server, also of another assetdev.
+func TestServerLearns(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, Fork)
+	h.servers.quiet = 10 * time.Millisecond
+	l := h.Open(t, locationtest.OK)
+	defer l.Close()
+	describeOK(t, l) // it says that it imported json
+	file := h.servers.modulesFile(Environment{Python: filepath.Join(h.dir, ".venv", "bin", "python")})
+	text, err := os.ReadFile(file)
+	if err != nil || !strings.Contains(string(text), `"json"`) {
+		t.Fatalf("got %s, %v, want json in it", text, err)
+	}
+	var other Servers
+	other.known, other.options = map[string][]string{}, h.servers.options
+	w := want{environment: Environment{Python: filepath.Join(h.dir, ".venv", "bin", "python")}}
+	if got := other.modules(w); !slices.Contains(got, "json") {
+		t.Errorf("another assetdev knows %q", got)
+	}
+	first := onlyServer(t, h.servers).PID
+	h.servers.learn(w, []string{"wave"})
+	waitFor(t, "a server that knows more", func() bool {
+		reports := h.servers.Reports()
+		return len(reports) == 1 && reports[0].PID != first
+	})
+	describeOK(t, l)
+}
+
+// TestMuteWorker: a forked worker that hangs before it says a word is killed, and its request is made cold.
+func TestMuteWorker(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, Fork)
+	h.servers.word = 300 * time.Millisecond
+	main := filepath.Join(h.lib, "assetdev_bridge", "main.py")
+	text, err := os.ReadFile(main)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Only a forked one has the server's module.
+	mute := strings.Replace(string(text), "def serve():\n", "def serve():\n    if 'assetdev_bridge.server' in sys.modules:\n        time.sleep(3600)\n", 1)
+	if err := os.WriteFile(main, []byte(mute), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := h.Open(t, locationtest.OK)
+	defer l.Close()
+	describeOK(t, l)
+	if onlyServer(t, h.servers).Err != "" {
+		t.Error("there was no server")
+	}
+}
+
+// TestServerThatDoesNotStart costs a cold start.
+func TestServerThatDoesNotStart(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, Fork)
+	if err := os.WriteFile(filepath.Join(h.lib, "assetdev_bridge", "server.py"), []byte("raise SystemExit('no')\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := h.Open(t, locationtest.OK)
+	defer l.Close()
+	for range mostDeaths + 1 {
+		describeOK(t, l)
+	}
+}
+
+func TestMode(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]Mode{"on": Fork, "off": Cold, "spare": Spare} {
+		if got := NewServers(ServerOptions{Env: []string{ModeVariable + "=" + value}}).mode; got != want {
+			t.Errorf("%s: got %s", value, got)
+		}
+	}
+}
