@@ -277,10 +277,47 @@ func (b *builder) layers() {
 		b.layer[i] = used[l]
 	}
 	b.count = int(used[most+1])
+	b.spread()
 	for s := range int32(b.n) {
 		for e := b.out[s]; e < b.out[s+1]; e++ {
 			b.stub[e] = b.stub[e] || b.layer[b.to[e]]-b.layer[s] > maxSpan
 		}
+	}
+}
+
+// spread deals out the nodes without edges over the columns, each into the one in which its lane is lowest, so that they do not
+// stand in one long column.
+func (b *builder) spread() {
+	var alone []int32
+	for v := range int32(b.n) {
+		if b.out[v] == b.out[v+1] && b.in_[v] == b.in_[v+1] && b.in.Nodes[v].Layer <= 0 {
+			alone = append(alone, v)
+		}
+	}
+	lanes := max(len(b.in.Lanes), 1)
+	columns := b.count
+	for columns < 8 && columns*columns*4 < len(alone)/lanes {
+		columns++
+	}
+	if len(alone) == 0 || lanes*columns > 1<<22 {
+		return
+	}
+	height := make([]int32, lanes*columns)
+	for v := range int32(b.n) {
+		height[int(b.laneOf(v))*columns+int(b.layer[v])]++
+	}
+	for _, v := range alone {
+		heights := height[int(b.laneOf(v))*columns:][:columns]
+		heights[b.layer[v]]--
+		lowest := 0
+		for c, h := range heights {
+			if h < heights[lowest] {
+				lowest = c
+			}
+		}
+		heights[lowest]++
+		b.layer[v] = int32(lowest)
+		b.count = max(b.count, lowest+1)
 	}
 }
 

@@ -38,7 +38,7 @@ func (a *arranger) rows() {
 }
 
 // spare returns how many units a lane gets for what may come.
-func spare(units int32) int32 { return min(units/6, 1) + units/16 }
+func spare(units int32) int32 { return min(units/3, 1) + units/16 }
 
 // trim takes away what is empty at the top and the bottom of each lane.
 func (p *pav) trim() {
