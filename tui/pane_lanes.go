@@ -49,7 +49,8 @@ type lanesPane struct {
 	extra  int             // coarser than the number of assets asks for
 	open   map[string]bool // clusters whose members are shown
 	placed *layout.Placed
-	in     *layout.Input // of placed
+	stored *layout.Placed // of the last session, until it was used
+	in     *layout.Input  // of placed
 	graph  *graph.Graph
 	shown  []graph.Key // what placed was made of
 	how    density
@@ -221,16 +222,21 @@ func (m *Model) layLanes() {
 		return
 	}
 	before, anchor := p.placed, ""
-	if n, ok := m.cursorNode(); ok && before != nil {
+	if before == nil && p.stored != nil {
+		before, p.how = p.stored, how // layout ignores it when it was made otherwise
+	}
+	p.stored = nil
+	if n, ok := m.cursorNode(); ok {
 		anchor = before.Node(n).Key
 	}
 	if how != p.how {
 		before = nil
 	}
 	m.placeLanes(visible, how, before)
-	if before == nil {
+	switch {
+	case before == nil:
 		p.view.X, p.view.Y = 0, 0
-	} else {
+	case anchor != "":
 		dx, dy := p.placed.Shift(before, anchor)
 		p.view.X, p.view.Y = p.view.X+dx, p.view.Y+dy
 	}

@@ -2,6 +2,8 @@ package tui
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -286,5 +288,31 @@ func TestBell(t *testing.T) {
 		if got := m.rang > before; got != test.want {
 			t.Errorf("%+v: rang %v", test, got)
 		}
+	}
+}
+
+// TestLanesAreKept: the next session shows the picture of the last one, and a damaged file is no picture.
+func TestLanesAreKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "screen.json")
+	options := func(o *Options) { o.StatePath = path }
+	f := many(60)
+	d, m := driven(t, f, 120, 40, options)
+	d.Press("v", "shift+right", "j")
+	picture := d.Picture()
+	m.saveState()
+	d, m = driven(t, many(60), 120, 40, options)
+	if got := d.Picture(); got != picture {
+		t.Errorf("got\n%s\nwant\n%s", got, picture)
+	}
+	if m.lanesView.stored != nil {
+		t.Error("the stored drawing was not used")
+	}
+	if err := os.WriteFile(path+lanesFile, []byte("damaged"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d, m = driven(t, many(60), 120, 40, options)
+	has(t, d, "lanes")
+	if m.crashed.Load() != nil {
+		t.Error("it broke")
 	}
 }

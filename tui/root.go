@@ -231,6 +231,7 @@ func New(ctx context.Context, front engine.Front, o Options) (*Model, error) {
 		m.w, m.h, _ = term.Size(o.Out)
 	}
 	m.list.filter, m.recent, m.sizes, m.lanesView.on = saved.Filter, saved.Recent, saved.Sizes, saved.View == "lanes"
+	m.lanesView.stored, m.lanesView.view.X, m.lanesView.view.Y = m.loadLanes(), saved.X, saved.Y
 	if o.Select != "" {
 		m.list.filter = m.named(o.Select)
 	}

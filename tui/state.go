@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+
+	"github.com/assetdev/assetdev/graph/layout"
 )
 
 const stateVersion = 1
@@ -16,6 +18,8 @@ type state struct {
 	Filter  string   `json:"filter,omitempty"`
 	Tab     int      `json:"tab"`
 	View    string   `json:"view,omitempty"` // "lanes", else the list
+	X       int      `json:"x,omitempty"`    // of the lanes' upper left cell
+	Y       int      `json:"y,omitempty"`
 	Theme   string   `json:"theme,omitempty"`
 	Recent  []string `json:"recent,omitempty"` // filters, the newest first
 	Sizes   Sizes    `json:"sizes"`
@@ -49,6 +53,7 @@ func (m *Model) saveState() {
 	if m.lanesView.on {
 		s.View = "lanes"
 	}
+	s.X, s.Y = m.lanesView.view.X, m.lanesView.view.Y
 	if m.theme != "auto" && m.opts.Theme == "" {
 		s.Theme = m.theme
 	}
@@ -59,8 +64,34 @@ func (m *Model) saveState() {
 	if err != nil || os.MkdirAll(m.stateDir(), 0o700) != nil {
 		return
 	}
-	temp := m.opts.StatePath + ".new"
-	if os.WriteFile(temp, text, 0o600) == nil {
-		_ = os.Rename(temp, m.opts.StatePath)
+	m.keep("", text)
+	if m.lanesView.placed != nil {
+		if drawing, err := m.lanesView.placed.MarshalBinary(); err == nil {
+			m.keep(lanesFile, drawing)
+		}
 	}
+}
+
+// lanesFile is behind the name of the state's file in that of the drawing.
+const lanesFile = ".lanes"
+
+// keep replaces a file of the state.
+func (m *Model) keep(suffix string, data []byte) {
+	path := m.opts.StatePath + suffix
+	if os.WriteFile(path+".new", data, 0o600) == nil {
+		_ = os.Rename(path+".new", path)
+	}
+}
+
+// loadLanes returns the drawing of the last session, nil when there is none.
+func (m *Model) loadLanes() *layout.Placed {
+	if m.opts.StatePath == "" {
+		return nil
+	}
+	data, err := os.ReadFile(m.opts.StatePath + lanesFile)
+	placed := new(layout.Placed)
+	if err != nil || placed.UnmarshalBinary(data) != nil {
+		return nil
+	}
+	return placed
 }
