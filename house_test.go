@@ -60,6 +60,7 @@ var housePlan = map[string]string{
 	"internal/garbage":                  "",
 	"bench/measure":                     "",
 	"bench/generate":                    "demo engine graph internal/child iomanager",
+	"bench/layout":                      "graph/layout graph/layout/layouttest",
 	"bench/screen":                      "tui/tuitest",
 	"bench/python":                      "demo engine engine/event graph internal/child",
 	"bench/save":                        "demo engine engine/event graph internal/child",

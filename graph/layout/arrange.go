@@ -446,6 +446,15 @@ func (a *arranger) minimise() {
 		}
 	}
 	a.sift()
+	if len(a.order) <= 500 {
+		for range 2 {
+			a.disturbAll()
+			a.flip = true
+			a.transpose(1)
+			a.flip = false
+			a.sift()
+		}
+	}
 	a.count()
 }
 

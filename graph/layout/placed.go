@@ -215,7 +215,12 @@ func (p *Placed) Drift() float64 {
 }
 
 // Crossings returns how many pairs of edges cross that are drawn as lines. It counts them: a tenth of the work of a layout.
-func (p *Placed) Crossings() int64 {
+func (p *Placed) Crossings() int64 { return p.count(false) }
+
+// LineCrossings counts as [Placed.Crossings] does, but edges that share a line as one.
+func (p *Placed) LineCrossings() int64 { return p.count(true) }
+
+func (p *Placed) count(lines bool) int64 {
 	total := len(p.layer)
 	weight := make([]int32, total) // of the way on from a vertex by its trunk
 	for s := range int32(len(p.nodes)) {
@@ -240,7 +245,7 @@ func (p *Placed) Crossings() int64 {
 		for _, u := range p.order[p.column[l]:p.column[l+1]] {
 			arcs := p.arcTo[p.arc[u]:p.arc[u+1]]
 			count := func(v int32) int32 {
-				if int(v) < len(p.nodes) {
+				if lines || int(v) < len(p.nodes) {
 					return 1
 				}
 				return weight[v]
