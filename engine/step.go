@@ -601,9 +601,10 @@ func (s *stepRun) addPartition(request *wire.Request, places map[graph.Key]int, 
 
 // shellWord quotes a text for a command line, where that is needed.
 func shellWord(text string) string {
-	if strings.IndexFunc(text, func(r rune) bool {
-		return !('0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || strings.ContainsRune("-_.:=+/,@", r))
-	}) < 0 {
+	plain := func(r rune) bool {
+		return '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || strings.ContainsRune("-_.:=+/,@", r)
+	}
+	if strings.TrimLeftFunc(text, plain) == "" {
 		return text
 	}
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"

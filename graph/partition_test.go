@@ -219,25 +219,35 @@ func TestPlanOfPartitions(t *testing.T) {
 		{"the latest", nil, nil, PlanRequest{Selected: keysOf("clean")}, "raw[d4] missing\nclean[d4] missing < raw[d4]"},
 		{"a named one", nil, nil, PlanRequest{Selected: []Key{day("clean", 2)}}, "raw[d2] missing\nclean[d2] missing < raw[d2]"},
 		{
-			"a table", []int{1}, nil, PlanRequest{Selected: []Key{MustKey("weekly").At("w1")}},
+			"a table",
+			[]int{1},
+			nil,
+			PlanRequest{Selected: []Key{MustKey("weekly").At("w1")}},
 			"raw[d2] missing\nclean[d2] missing < raw[d2]\nweekly[w1] missing < clean[d2]",
 		},
 		{"of an asset without partitions", []int{1, 2}, nil, PlanRequest{Selected: keysOf("last")}, "raw[d4] missing\nclean[d4] missing < raw[d4]\nlast missing < clean[d4]"},
 		{
-			"all that exist, and the latest that is due", []int{1, 2}, func(w *world) { asset(w.defs, "clean").Code.Version = "go1:2" },
+			"all that exist, and the latest that is due",
+			[]int{1, 2},
+			func(w *world) { asset(w.defs, "clean").Code.Version = "go1:2" },
 			PlanRequest{Selected: keysOf("report")},
 			"raw[d4] missing\nclean[d1] stale\nclean[d2] stale\nclean[d4] missing < raw[d4]\nreport missing < clean[d1] clean[d2] clean[d4]",
 		},
 		{
-			"only the latest", []int{1, 2}, func(w *world) { asset(w.defs, "clean").Code.Version = "go1:2" },
+			"only the latest",
+			[]int{1, 2},
+			func(w *world) { asset(w.defs, "clean").Code.Version = "go1:2" },
 			PlanRequest{Selected: keysOf("report"), LatestOnly: true},
 			"raw[d4] missing\nclean[d4] missing < raw[d4]\nreport missing < clean[d4]",
 		},
 		{
-			"perhaps cut off", []int{1, 2, 3, 4}, func(w *world) {
+			"perhaps cut off",
+			[]int{1, 2, 3, 4},
+			func(w *world) {
 				w.runPart(MustKey("report"), "")
 				asset(w.defs, "clean").Code.Version = "go1:2"
-			}, PlanRequest{Selected: keysOf("report")},
+			},
+			PlanRequest{Selected: keysOf("report")},
 			"clean[d1] stale\nclean[d2] stale\nclean[d3] stale\nclean[d4] stale\nreport stale? < clean[d1] clean[d2] clean[d3] clean[d4]",
 		},
 		{"nothing to do", []int{1, 4}, nil, PlanRequest{Selected: append(keysOf("clean"), day("clean", 1))}, "= clean[d1]\n= clean[d4]"},

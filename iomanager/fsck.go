@@ -89,7 +89,7 @@ func (m *Manager) fsckAsset(ctx context.Context, s *stock, report reporter) (sou
 			return 0, err
 		}
 	}
-	remedy := "assetdev materialize " + s.key.String()
+	remedy := "assetdev materialize " + arguments(s.key)
 	there, checked := map[string]bool{}, map[string]bool{}
 	for _, info := range s.data {
 		there[info.Name] = true

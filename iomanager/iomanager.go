@@ -33,6 +33,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -426,6 +427,14 @@ func (m *Manager) kept(ctx context.Context, key graph.Key) ([]*entry, map[string
 	return entries, kept, nil
 }
 
+// arguments is how an asset or a partition of one is named on a command line.
+func arguments(key graph.Key) string {
+	if partition := key.Partition(); partition != "" {
+		return key.Asset().String() + " --partition " + strconv.Quote(partition)
+	}
+	return key.String()
+}
+
 // VersionName returns the name of the version that a record describes, run-attempt, as users see and type it.
 func VersionName(r graph.Record) string { return fmt.Sprintf("%s-%d", r.Run, r.Attempt) }
 
@@ -475,7 +484,7 @@ func (m *Manager) version(ctx context.Context, key graph.Key, version string) (*
 		}
 		return e, nil
 	}
-	return nil, diag.New("usage", "%s has no version %q: %w", key, version, fs.ErrNotExist).WithHint("see: assetdev versions %s", key)
+	return nil, diag.New("usage", "%s has no version %q: %w", key, version, fs.ErrNotExist).WithHint("see: assetdev versions %s", arguments(key))
 }
 
 // Preview reads rows of a version, "" being the newest: its name, the number of its record, a run's id, or (the beginning of) a data
@@ -537,7 +546,7 @@ func (m *Manager) tableFile(ctx context.Context, key graph.Key, version string) 
 
 // foreignFile returns the local path of data of which there is no record.
 func (m *Manager) foreignFile(ctx context.Context, key graph.Key) (string, error) {
-	none := diag.New("storage", "%s has no data: %w", key, fs.ErrNotExist).WithHint("make it: assetdev materialize %s", key)
+	none := diag.New("storage", "%s has no data: %w", key, fs.ErrNotExist).WithHint("make it: assetdev materialize %s", arguments(key))
 	name, err := m.findForeign(ctx, key)
 	if err != nil {
 		return "", err

@@ -24,8 +24,10 @@ func saidParts(at time.Time) keptLocation {
 			{Key: "lost", Partitions: "nowhere"},
 		},
 		Parts: newParts([]wire.Partitions{
-			{ID: "daily", Kind: "time_window", Keys: []string{"d1", "d2", "d2"}}, {ID: "weekly", Kind: "static", Keys: []string{"w1"}},
-			{ID: "odd", Kind: "static", Keys: []string{"good", "b\nad", ""}}, {ID: "folds", Kind: "static", Keys: []string{"US", "us"}},
+			{ID: "daily", Kind: "time_window", Keys: []string{"d1", "d2", "d2"}},
+			{ID: "weekly", Kind: "static", Keys: []string{"w1"}},
+			{ID: "odd", Kind: "static", Keys: []string{"good", "b\nad", ""}},
+			{ID: "folds", Kind: "static", Keys: []string{"US", "us"}},
 		}, []wire.Mapping{{Asset: "weekly", Input: "clean", Table: map[string][]string{"w1": {"d1", "d2"}}}, {Asset: "gone", Input: "clean", All: true}}, at),
 	}
 }

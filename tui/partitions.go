@@ -5,6 +5,7 @@ package tui
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
 
@@ -47,16 +48,16 @@ func (m *Model) partitionCounts(key graph.Key) string {
 	if !ok {
 		return ""
 	}
-	text := fmt.Sprint(c.Total)
+	parts := []string{fmt.Sprint(c.Total)}
 	for _, p := range []struct {
 		n    int
 		word string
 	}{{c.Fresh, "fresh"}, {c.Stale, "stale"}, {c.Missing, "missing"}, {c.Failed, "failed"}} {
 		if p.n > 0 {
-			text += fmt.Sprintf(", %d %s", p.n, p.word)
+			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.word))
 		}
 	}
-	return text
+	return strings.Join(parts, ", ")
 }
 
 // partitionPicker asks which partitions of an asset are meant; the latest is under the cursor first.
@@ -142,7 +143,7 @@ func (o *partitionPicker) key(m *Model, key string) tea.Cmd {
 	case "x":
 		clear(o.marks)
 		for i := range keys {
-			if m.partitionWord(o.asset.At(keys[i])) == "missing" {
+			if m.snap.Freshness.Status(o.asset.At(keys[i])) == graph.Missing {
 				o.marks[i] = true
 			}
 		}
