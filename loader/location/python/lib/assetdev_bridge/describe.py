@@ -371,16 +371,13 @@ def value_keys(definition):
 
 
 def function_of(definition):
+    """Returns the function that an asset, or a graph of ops, is made from; None when there is none to be found."""
     if not definition.is_executable:
         return None
     node = definition.node_def
-    while not isinstance(node, dg.OpDefinition):
-        nodes = getattr(node, "nodes", None)
-        if not nodes:
-            return None
-        return None
-    compute = getattr(node, "compute_fn", None)
-    return getattr(compute, "decorated_fn", None)
+    if isinstance(node, dg.OpDefinition):
+        return getattr(getattr(node, "compute_fn", None), "decorated_fn", None)
+    return getattr(node, "__wrapped__", None)  # what @graph or @graph_asset stands above
 
 
 def pool_of(node):

@@ -114,7 +114,10 @@ def _error(message, trace, file, line):
 def _trace(own, whole, message):
     if not own:
         return cut(whole.rstrip(), _LONG)
-    return cut(own.rstrip("\n") + "\n" + message, _LONG // 2) + "\n\nthe whole traceback:\n" + cut(whole.rstrip(), _LONG)
+    first = cut(own.rstrip("\n") + "\n" + message, _LONG // 2)
+    if own.count('File "') == whole.count('File "'):  # there is no more
+        return first
+    return first + "\n\nthe whole traceback:\n" + cut(whole.rstrip(), _LONG)
 
 
 def _is_wrapping(name, has_cause):

@@ -34,6 +34,7 @@ class Step:
         self.data = Run(request, lambda level, text: channel.send("log", {"level": level, "text": text}))
         self.definition, self.checks = self.find()
         self.keys = [k for k in self.definition.keys if path_of(k) in self.wanted or not self.definition.can_subset]
+        self.data.graph = isinstance(self.definition.node_def, dg.GraphDefinition)
 
     def find(self):
         first = self.wanted[0]

@@ -1,5 +1,7 @@
 """The I/O manager that stands in for the project's: outputs go to the files that the request names, inputs come from those it names."""
 
+import copy
+
 import dagster as dg
 
 from . import tables
@@ -19,6 +21,7 @@ class Run:
         self.outputs = {o["asset"]: o["output"] for o in request.get("outputs") or ()} or {request["asset"]: request["output"]}
         self.inputs = {i["asset"]: i for i in request.get("inputs") or ()}
         self.memory = {}
+        self.graph = False  # whether the step is a graph, whose ops may read what others of them made, assets too
         self.made = {}  # key -> (format, rows)
         self.values = {}  # key -> value, for checks that read what was just made
         self.keep = set()  # keys whose value checks read
@@ -111,26 +114,38 @@ class Storage(dg.IOManager):
             return
         if self.both:
             self.own.handle_output(context, obj)
+        if self.run.graph:
+            self.run.memory[(context.step_key, context.name, None)] = obj
         self.run.write(path_of(context.asset_key), obj)
 
     def load_input(self, context):
         upstream = context.upstream_output
         if upstream is not None and not upstream.has_asset_key or not context.has_asset_key:
             try:
-                return self.run.memory[(upstream.step_key, upstream.name, getattr(upstream, "mapping_key", None))]
+                return own_copy(self.run.memory[(upstream.step_key, upstream.name, getattr(upstream, "mapping_key", None))])
             except KeyError:
                 raise StorageError("the input %s has no value" % context.name) from None
         key = path_of(context.asset_key)
         if upstream is not None:  # a value of a graph between its ops has the key of its asset
             value = self.run.memory.get((upstream.step_key, upstream.name, None), self.run)
             if value is not self.run:
-                return value
+                return own_copy(value)
         given = self.run.inputs.get(key)
         if given and given.get("elsewhere") and key not in self.run.values:
             if self.own is None:
                 raise StorageError("%s lies where the location's own I/O manager stores it, and there is none" % key)
             return self.own.load_input(context)
         return self.run.input(key, context.dagster_type.typing_type)
+
+
+def own_copy(value):
+    """Returns a value for one reader: ops may change what they are given, and with Dagster's own managers each has its own."""
+    if type(value).__module__.partition(".")[0] in ("builtins", "pyarrow", "polars") and not isinstance(value, (dict, list, set, tuple, bytearray)):
+        return value
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # what cannot be copied could not be stored either
+        return value
 
 
 def facts(metadata):

@@ -76,7 +76,9 @@ class Whole(unittest.TestCase):
 
     def test_graph_asset(self):
         self.assertEqual((self.assets["graphed"]["inputs"], self.assets["graphed"]["group"], self.assets["graphed"]["symbol"]), (["orders"], "graphs", "shop.definitions:graphed"))
-        self.assertIn("def graphed", self.line(self.assets["graphed"]))
+        a = self.assets["cheap_total"]
+        self.assertEqual((a["inputs"], a["step"], a["together"], a["symbol"], os.path.basename(a["file"])), (["orders"], "cheap_graph", True, "shop.definitions:cheap_graph", "definitions.py"))
+        self.assertIn("@dg.graph_asset", self.line(self.assets["graphed"]))
 
     def test_what_nobody_here_makes(self):
         self.assertTrue(self.assets["foreign"]["external"])
@@ -309,6 +311,7 @@ class Failures(unittest.TestCase):
         with project(defs="import dagster as dg\ndef f():\n    return {}['k']\nf()\n") as p:
             error = self.error(p, "KeyError: 'k'", file="defs.py", line=3)
             self.assertTrue(error["trace"].startswith('  File "%s/defs.py", line 4' % p), error["trace"])
+        self.assertNotIn("the whole traceback", error["trace"])  # it is the project's frames alone
 
     def test_exit(self):
         with project(defs="import sys\nsys.exit('no')\n") as p:

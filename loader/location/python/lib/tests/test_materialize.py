@@ -207,6 +207,12 @@ class Cases:
         self.ok(self.data.run("graphed"), "arrow", 2)
         self.assertEqual(self.data.table("graphed").to_pydict(), {"v": [1.5, 2.5]})
 
+    def test_graph_of_several_assets_whose_ops_read_each_other(self):
+        answer = self.data.run("cheap_orders", outputs=["cheap_orders", "cheap_total"])
+        self.assertEqual([(o["asset"], o["format"], o["rows"]) for o in answer.result.get("outputs", [answer.error])], [("cheap_orders", "arrow", 1), ("cheap_total", "opaque", 0)])
+        with open(self.data.known["cheap_total"]["opaque"], "rb") as f:
+            self.assertEqual(pickle.loads(f.read().split(b"\n", 2)[2]), {"sum": 1.5, "rows": 1})  # one op changes what it is given: another does not see that
+
     # config
 
     def test_config(self):

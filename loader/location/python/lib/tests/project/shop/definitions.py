@@ -170,6 +170,31 @@ def graphed(orders):
     return second(first(orders))
 
 
+@dg.op
+def cheap(orders):
+    return orders[orders.price < 2]
+
+
+@dg.op
+def spoils(frame):
+    frame["price"] = 0.0
+    return len(frame)
+
+
+@dg.op
+def total(frame, after):
+    return {"sum": frame.price.sum(), "rows": after}
+
+
+@dg.graph(out={"cheap_orders": dg.GraphOut(), "cheap_total": dg.GraphOut()})
+def cheap_graph(orders):
+    frame = cheap(orders)
+    return {"cheap_orders": frame, "cheap_total": total(frame, spoils(frame))}
+
+
+cheap_assets = dg.AssetsDefinition.from_graph(cheap_graph)
+
+
 @dg.asset(output_required=False)
 def skips():
     if False:
