@@ -82,9 +82,11 @@ func (c *Canvas) Paint(p *layout.Placed, view layout.Rect, texts Texts, ascii bo
 	} else {
 		c.Cells = c.Cells[:n]
 	}
-	blank := Cell{Rune: ' ', Node: -1}
-	for i := range c.Cells {
-		c.Cells[i] = blank
+	for i := range min(len(c.Cells), 256) {
+		c.Cells[i] = Cell{Rune: ' ', Node: -1}
+	}
+	for done := 256; done < len(c.Cells); done *= 2 {
+		copy(c.Cells[done:], c.Cells[:done])
 	}
 	c.glyphs = &unicodeGlyphs
 	if ascii {

@@ -8,10 +8,10 @@ type builder struct {
 	o  Options
 	n  int
 
-	out, to   []int32
-	in_, from []int32 // by target: sources
-	edges     []int32 // by target: edges
-	stub      []bool
+	out, to       []int32
+	inFirst, from []int32 // by target: sources
+	edges         []int32 // by target: edges
+	stub          []bool
 
 	layer   []int32
 	count   int // layers
@@ -80,14 +80,14 @@ func (b *builder) read(in *Input) {
 func (b *builder) incoming() {
 	n := b.n
 	kept := len(b.to)
-	b.in_ = make([]int32, n+1)
+	b.inFirst = make([]int32, n+1)
 	for _, t := range b.to {
-		b.in_[t+1]++
+		b.inFirst[t+1]++
 	}
 	for i := range n {
-		b.in_[i+1] += b.in_[i]
+		b.inFirst[i+1] += b.inFirst[i]
 	}
-	next := slices.Clone(b.in_)
+	next := slices.Clone(b.inFirst)
 	b.from, b.edges = make([]int32, kept), make([]int32, kept)
 	for s := range n {
 		for e := b.out[s]; e < b.out[s+1]; e++ {
@@ -290,7 +290,7 @@ func (b *builder) layers() {
 func (b *builder) spread() {
 	var alone []int32
 	for v := range int32(b.n) {
-		if b.out[v] == b.out[v+1] && b.in_[v] == b.in_[v+1] && b.in.Nodes[v].Layer <= 0 {
+		if b.out[v] == b.out[v+1] && b.inFirst[v] == b.inFirst[v+1] && b.in.Nodes[v].Layer <= 0 {
 			alone = append(alone, v)
 		}
 	}
@@ -333,7 +333,7 @@ func (b *builder) tighten(fixed bool) {
 				t.outs = append(t.outs, b.to[e])
 			}
 		}
-		for k := b.in_[v]; k < b.in_[v+1]; k++ {
+		for k := b.inFirst[v]; k < b.inFirst[v+1]; k++ {
 			if !b.stub[b.edges[k]] {
 				t.ins = append(t.ins, b.from[k])
 			}
@@ -505,7 +505,7 @@ func (b *builder) bundle() {
 	b.alone = make([]bool, n)
 	for s := range int32(n) {
 		b.lane[s] = b.rank[b.laneOf(s)]
-		b.alone[s] = b.out[s] == b.out[s+1] && b.in_[s] == b.in_[s+1]
+		b.alone[s] = b.out[s] == b.out[s+1] && b.inFirst[s] == b.inFirst[s+1]
 		for v := b.trunk[s]; v < b.trunk[s+1]; v++ {
 			b.source[v-int32(n)] = s
 			b.lane[v] = b.lane[s]

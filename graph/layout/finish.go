@@ -8,7 +8,7 @@ import (
 // finish turns columns and units into cells: it stacks the lanes, drops what has become stubs, and routes the nets of each gap.
 func (b *builder) finish(previous *Placed) *Placed {
 	in := b.in
-	p := &Placed{o: b.o, lanes: slices.Clone(in.Lanes), nodes: in.Nodes, out: b.out, to: b.to, in: b.in_, edges: b.edges, stub: b.stub}
+	p := &Placed{o: b.o, lanes: slices.Clone(in.Lanes), nodes: in.Nodes, out: b.out, to: b.to, in: b.inFirst, edges: b.edges, stub: b.stub}
 	for i := range p.nodes {
 		if l := b.laneOf(int32(i)); l != p.nodes[i].Lane {
 			p.nodes = slices.Clone(in.Nodes)

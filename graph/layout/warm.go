@@ -241,7 +241,7 @@ func (w *warm) guess(v int32) int32 {
 		return column
 	}
 	column, found := int32(0), false
-	for _, u := range w.from[w.in_[v]:w.in_[v+1]] {
+	for _, u := range w.from[w.inFirst[v]:w.inFirst[v+1]] {
 		if u != v && (w.old[u] >= 0 || u < v) {
 			column, found = max(column, w.layer[u]+1), true
 		}
@@ -313,7 +313,7 @@ func (w *warm) wish(v int32, has func(v int32) bool) int32 {
 			count++
 		}
 	}
-	for k := w.in_[v]; k < w.in_[v+1]; k++ {
+	for k := w.inFirst[v]; k < w.inFirst[v+1]; k++ {
 		if s := w.from[k]; !w.stub[w.edges[k]] {
 			if span := w.layer[v] - w.layer[s]; span > 1 {
 				s = w.trunk[s] + span - 2
@@ -499,11 +499,10 @@ func (k *kept) copy(p *Placed, l int) {
 	}
 	for t := was.firstTrack[l]; t < was.firstTrack[l+1]; t++ {
 		for _, o := range was.nets[was.tracks[t]:was.tracks[t+1]] {
-			v := o
-			if s := was.origin(o); int(o) < len(was.nodes) {
-				v = k.now[o]
-			} else {
-				v = p.trunk[k.now[s]] + o - was.trunk[s]
+			s := was.origin(o)
+			v := k.now[s]
+			if int(o) >= len(was.nodes) {
+				v = p.trunk[v] + o - was.trunk[s]
 			}
 			p.nets = append(p.nets, v)
 		}

@@ -74,7 +74,8 @@ func Generate(s Shape) *layout.Input {
 	seen := map[layout.Edge]bool{}
 	for tries := 0; len(in.Edges) < s.Assets*8/5 && tries < s.Assets*400; tries++ {
 		to := random.IntN(s.Assets)
-		t, from := assets[to], -1
+		var from int
+		t := assets[to]
 		switch kind := random.Float64(); {
 		case kind < s.Cross && s.Lanes > 1:
 			l := random.IntN(s.Lanes - 1)
