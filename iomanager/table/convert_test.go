@@ -202,6 +202,10 @@ func TestSniff(t *testing.T) {
 		{" {\"a\": 1}", "a JSON file"},
 		{"version https://git-lfs.github.com/spec/v1\noid", "a Git LFS pointer (its data was not fetched)"},
 		{"\x00\x01\x02\x03", "unknown data"},
+		{"assetdev opaque 1\n{\"python\": \"3.11\", \"type\": \"pandas.Series\"}\n\x80\x05", "a Python value (pandas.Series)"},
+		{"assetdev opaque 1\n{\"python\": \"3.11\", \"type\": \"builtins.dict\"}\n\x80\x05", "a Python value (dict)"},
+		{"assetdev opaque 1\n{\"type\": \"\\u001b[31m\"}\n", "a Python value"},
+		{"assetdev opaque 1\n", "a Python value"},
 		{"caf\xe9,1\n", "unknown data"},
 	} {
 		path := filepath.Join(dir, "file")

@@ -2,10 +2,13 @@ package table
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"regexp"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -36,7 +39,7 @@ var magic = []struct{ head, what string }{
 }
 
 // Sniff says by its first bytes what a file is: [SniffParquet], [SniffArrow], or with an article, as it stands in a message,
-// "a pickle (protocol 4)", "an empty file", "a CSV or text file", "a JSON file", "a gzip file", "a folder", …, "unknown data". It
+// "a pickle (protocol 4)", "a Python value (pandas.Series)", "an empty file", "a CSV or text file", "a JSON file", "a gzip file", "a folder", …, "unknown data". It
 // starts no child and trusts nothing. The error is that of opening or reading the file.
 func Sniff(path string) (string, error) {
 	info, err := os.Stat(path)
@@ -71,6 +74,9 @@ func sniff(head []byte) string {
 			return m.what
 		}
 	}
+	if rest, ok := bytes.CutPrefix(head, []byte("assetdev opaque 1\n")); ok {
+		return opaque(rest)
+	}
 	switch {
 	case len(head) >= 12 && string(head[8:12]) == "DUCK":
 		return "a DuckDB database"
@@ -87,6 +93,20 @@ func sniff(head []byte) string {
 	}
 	return "unknown data"
 }
+
+// opaque names the value in a file that a Python code location wrote, by the line of JSON that opens it.
+func opaque(head []byte) string {
+	line, _, _ := bytes.Cut(head, []byte("\n"))
+	var about struct {
+		Type string `json:"type"`
+	}
+	if json.Unmarshal(line, &about) != nil || !typeName.MatchString(about.Type) {
+		return "a Python value"
+	}
+	return "a Python value (" + strings.TrimPrefix(about.Type, "builtins.") + ")"
+}
+
+var typeName = regexp.MustCompile(`^[A-Za-z_][\w.<>]{0,120}$`)
 
 // isText reports whether the head of a file is UTF-8 without controls that no text has. Its last rune may be cut.
 func isText(head []byte) bool {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 )
 
 // bundled is the Python that runs in the interpreter of a location. Globs, because naming the folder would leave out __init__.py.
@@ -35,6 +36,15 @@ func bundledFiles() (files map[string][]byte, hash string, err error) {
 	})
 	return files, hex.EncodeToString(h.Sum(nil)[:8]), err
 }
+
+// describer is the hash of what describes a location: another assetdev may see more in the same project.
+var describer = sync.OnceValue(func() string {
+	_, hash, err := bundledFiles()
+	if err != nil {
+		return err.Error()
+	}
+	return hash
+})
 
 // unpack writes the bundled Python below the cache folder, under the hash of its content, and returns its folder. What is there already and
 // has the right sizes is left as it is.

@@ -156,7 +156,7 @@ func (s *sources) content(path string) (string, error) {
 func stampOf(files []source, e Environment) (string, bool) {
 	h := sha256.New()
 	sure := true
-	fmt.Fprintf(h, "%s\x00", e.Digest)
+	fmt.Fprintf(h, "%s\x00%s\x00", e.Digest, describer())
 	for _, f := range files {
 		fmt.Fprintf(h, "%s\x00%s\x00", f.path, f.stat)
 		sure = sure && !f.fresh

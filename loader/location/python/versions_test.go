@@ -50,3 +50,44 @@ func TestPartsArePlacedInTheWorkspace(t *testing.T) {
 		}
 	}
 }
+
+// Another assetdev may see more in the same project: what it kept of the location counts as changed, the code of the assets does not.
+func TestAnotherDescriberAsksAgain(t *testing.T) {
+	dir := t.TempDir()
+	pretend(t, filepath.Join(dir, ".venv"), "1.13.0")
+	write(t, dir, map[string]string{"shop.py": "def orders():\n    return 1\n"})
+	servers := NewServers(ServerOptions{CacheDir: t.TempDir(), Mode: Cold})
+	defer func() {
+		if err := servers.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	l, err := Open(Config{Name: "shop", Kind: "python_module", Target: "shop", Dir: dir, WorkspaceDir: dir, CacheDir: cache, Servers: servers}, grant(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	ask := func() (stamp, entry, asset string) {
+		versions, err := l.CodeVersions(t.Context(), []wire.Asset{{Key: "orders", Symbol: "shop:orders", File: filepath.Join(dir, "shop.py"), Line: 1}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stamp, _ = l.Stamp(t.Context())
+		return stamp, versions[""].Code.Version, versions["orders"].Code.Version
+	}
+	stamp, entry, asset := ask()
+	is := describer
+	describer = func() string { return "another" }
+	defer func() { describer = is }()
+	stamp2, entry2, asset2 := ask()
+	if stamp2 == stamp || entry2 == entry {
+		t.Errorf("another describer changes neither the stamp (%s) nor the entry point (%s)", stamp, entry)
+	}
+	if asset2 != asset {
+		t.Errorf("another describer changes the code of the asset: %s, then %s", asset, asset2)
+	}
+}
