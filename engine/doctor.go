@@ -328,19 +328,19 @@ func (e *Engine) Doctor() []Finding {
 		out = append(out, l.examine()...)
 	}
 	for _, r := range e.loader.PythonServers() {
-		text := fmt.Sprintf("%s: %s imported once, in %.1f s", r.Environment, plural(r.Preloaded, "module"), r.Took.Seconds())
+		parts := []string{fmt.Sprintf("%s: %s imported once, in %.1f s", r.Environment, plural(r.Preloaded, "module"), r.Took.Seconds())}
 		if r.Err != "" {
 			add("fork server", "warning", r.Environment+": "+r.Err, "code is run all the same, each time by a new process")
 			continue
 		}
 		for i, m := range r.LeftOut {
 			if i == 5 {
-				text += fmt.Sprintf("; and %d more", len(r.LeftOut)-i)
+				parts = append(parts, fmt.Sprintf("and %d more", len(r.LeftOut)-i))
 				break
 			}
-			text += fmt.Sprintf("; %s is imported by each step: %s", m.Name, m.Why)
+			parts = append(parts, fmt.Sprintf("%s is imported by each step: %s", m.Name, m.Why))
 		}
-		add("fork server", "ok", text, "")
+		add("fork server", "ok", strings.Join(parts, "; "), "")
 	}
 	if err := writable(e.manager.BaseDir()); err != nil {
 		add("storage", "error", err.Error(), "make the folder writable, or name another one: io_manager: {filesystem: {base_dir: …}}")

@@ -116,6 +116,7 @@ func (m *Model) project() {
 	g := m.snap.Graph
 	p.graph, p.rows, p.at, p.railsW, p.nameW, p.locW = g, nil, nil, 0, 0, 0
 	visible, problem := m.filtered(p.filter)
+	visible = m.narrowed(visible)
 	p.problem = problem
 	p.total = len(m.keysOfGraph())
 	for _, row := range m.railsOf(visible) {

@@ -185,7 +185,7 @@ type Model struct {
 	quitting  bool   // ctrl+c was pressed once
 	dismissed string // question that was answered here, until the engine has taken it away
 	distrust  bool   // the user did not want to trust now
-	rang      int // how often the bell was rung
+	rang      int    // how often the bell was rung
 	savedAt   time.Time
 	toldAt    time.Time
 	ages      string
