@@ -80,7 +80,8 @@ type Location struct {
 	mu     sync.Mutex
 	closed bool
 	calls  sync.WaitGroup
-	reads  []string // files that were read when the location was last described, and are no Python
+	reads  []string     // files that were read when the location was last described: no Python, or Python outside of the roots
+	counts []wire.Asset // that count further files as code: declared ones, and those of components
 	seen   Environment
 
 	versioning sync.Mutex                  // held while code is analysed; guards what follows
@@ -153,7 +154,7 @@ func (l *Location) environment(ctx context.Context) (Environment, error) {
 	return e, err
 }
 
-// roots returns the folders of the location's own code.
+// roots returns the folders of the location's own code: the working directory, what is installed in place, and PYTHONPATH.
 func (l *Location) roots(e Environment) []string {
 	roots := []string{l.config.Dir}
 	if l.config.Kind == "python_file" {
@@ -161,12 +162,27 @@ func (l *Location) roots(e Environment) []string {
 			roots = append(roots, dir)
 		}
 	}
-	for _, dir := range e.Own {
-		if !slices.Contains(roots, dir) {
+	for _, dir := range slices.Concat(e.Own, l.pythonPath()) {
+		if isDir(dir) && !e.installed(dir) && !slices.ContainsFunc(roots, func(root string) bool { return within(dir, root) }) {
 			roots = append(roots, dir)
 		}
 	}
 	return roots
+}
+
+// pythonPath returns the folders of PYTHONPATH, absolute: relative ones are meant from the current folder of the user's code.
+func (l *Location) pythonPath() []string {
+	var dirs []string
+	for dir := range strings.SplitSeq(lookup(l.config.Env, "PYTHONPATH"), string(filepath.ListSeparator)) {
+		if dir == "" {
+			continue
+		}
+		if !filepath.IsAbs(dir) {
+			dir = filepath.Join(l.config.WorkspaceDir, dir)
+		}
+		dirs = append(dirs, filepath.Clean(dir))
+	}
+	return dirs
 }
 
 // Describe asks the project what it defines.
@@ -176,23 +192,53 @@ func (l *Location) Describe(ctx context.Context) (location.Description, error) {
 		return location.Description{}, err
 	}
 	defer leave()
-	answer, build, err := l.ask(ctx, wire.Request{Type: wire.Describe, IOManagers: l.config.IOManagers}, l.config.Timeout, describeGrace, nil)
-	if err != nil {
-		return location.Description{}, err
+	var answer location.Answer
+	var build string
+	for range describeTries {
+		before, known := l.moment(ctx)
+		if answer, build, err = l.ask(ctx, wire.Request{Type: wire.Describe, IOManagers: l.config.IOManagers}, l.config.Timeout, describeGrace, nil); err != nil {
+			return location.Description{}, err
+		}
+		l.Known(answer.Assets, answer.Definitions.Files)
+		if after, _ := l.moment(ctx); !known || after == before {
+			break
+		}
+		// Files were saved meanwhile: nobody can tell whether what was said is what they say now.
 	}
-	l.SetReads(answer.Definitions.Files)
 	return location.Description{
 		Assets: answer.Assets, Problems: answer.Problems, Hello: answer.Hello, Build: build,
 		Definitions: answer.Definitions, Partitions: answer.Partitions, Mappings: answer.Mappings,
 	}, nil
 }
 
-// SetReads says which files, absolute, were read when the location was described by an earlier process: they count as code, and a
-// change of one can change the location.
-func (l *Location) SetReads(files []string) {
+// describeTries is how often a location is asked again while its files are being written.
+const describeTries = 3
+
+// moment names the state of what a description hangs on: the own code and Dagster's history.
+func (l *Location) moment(ctx context.Context) (stamp string, ok bool) {
+	e, err := l.environment(ctx)
+	if err != nil {
+		return "", false
+	}
+	files, err := list(ctx, l.roots(e), l.historyFiles())
+	if err != nil {
+		return "", false
+	}
+	stamp, _ = stampOf(files, e)
+	return stamp, true
+}
+
+// Known says what the location answered when an earlier process described it: its assets, and which files, absolute, were read: they
+// count as code, and a change of one can change the location.
+func (l *Location) Known(assets []wire.Asset, files []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.reads = slices.Clone(files)
+	l.reads, l.counts = slices.Clone(files), nil
+	for _, a := range assets {
+		if len(a.Files) > 0 || isComponent(a) {
+			l.counts = append(l.counts, a)
+		}
+	}
 }
 
 // Materialize has the project make one asset, or those of one step.
@@ -400,7 +446,20 @@ func (l *Location) Stamp(ctx context.Context) (stamp string, ok bool) {
 	if err != nil {
 		return "", false
 	}
-	return stampOf(files, e)
+	more, err := l.countedFiles()
+	if err != nil {
+		return "", false
+	}
+	known := map[string]bool{}
+	for _, s := range files {
+		known[s.path] = true
+	}
+	more = slices.DeleteFunc(more, func(file string) bool { return known[file] })
+	further, err := list(ctx, nil, more)
+	if err != nil {
+		return "", false
+	}
+	return stampOf(append(files, further...), e)
 }
 
 // LookupEnv returns a variable of the environment of the user's code.

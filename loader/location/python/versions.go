@@ -112,6 +112,12 @@ func (l *Location) CodeVersions(ctx context.Context, assets []wire.Asset) (map[s
 	if err != nil {
 		return nil, &location.Error{Message: err.Error(), Cause: err}
 	}
+	// What lies beside a file that was read, and is of its kind, would have been read too if it had been there: a new component, one query more.
+	for _, file := range l.unread() {
+		reads = append(reads, graph.Part{Kind: graph.PartFile, Symbol: l.named(file), Hash: "was not read"})
+	}
+	reads = append(reads, l.history()...)
+	reads = append(reads, graph.Part{Kind: graph.PartEnvironment, Symbol: "assetdev", Hash: describer()})
 	entry.Code.Version = versionOf(entry.Code.Version, reads)
 	entry.Code.Parts = append(slices.Clip(entry.Code.Parts), reads...)
 	out[""] = entry
@@ -211,30 +217,142 @@ func (l *Location) readFiles() []string {
 }
 
 // readsOf returns which of the files that were read for the definitions belong to an asset. One that is defined in a file that is no
-// Python is of a component: all files of its folder count. Of others those count that lie beside or below its module; when none does and
-// the function is no function of a module of its own, all of them, since any may have shaped it.
+// Python is of a component: all files of its folder count. Of others those count that lie beside or below its module; when none does,
+// all of them that are of no component, since any may have shaped it. What lies outside of the location's own folders always counts.
 func (l *Location) readsOf(a wire.Asset) []string {
 	reads := l.readFiles()
 	if a.File == "" {
 		return reads
 	}
-	dir := filepath.Dir(a.File)
-	if filepath.Ext(a.File) != ".py" {
-		return componentFiles(dir)
-	}
-	if len(reads) == 0 {
-		return nil
-	}
-	var near []string
+	// What lies outside of the location's own folders is beside no module.
+	l.mu.Lock()
+	roots := l.roots(l.seen)
+	l.mu.Unlock()
+	var outside, inside, near, components []string
 	for _, file := range reads {
-		if within(file, dir) {
-			near = append(near, file)
+		if isDefinition(file) {
+			components = append(components, filepath.Dir(file))
 		}
 	}
-	if len(near) == 0 && (strings.Contains(a.Symbol, "<locals>") || a.Symbol == "") {
-		return reads
+	for _, file := range reads {
+		if !slices.ContainsFunc(roots, func(root string) bool { return within(file, root) }) {
+			outside = append(outside, file)
+			continue
+		}
+		if within(file, filepath.Dir(a.File)) {
+			near = append(near, file)
+		}
+		if !slices.ContainsFunc(components, func(dir string) bool { return within(file, dir) }) && !isProject(file) {
+			inside = append(inside, file)
+		}
 	}
-	return near
+	switch {
+	case isComponent(a):
+		return append(outside, componentFiles(filepath.Dir(a.File))...)
+	case len(near) == 0:
+		return append(outside, inside...)
+	}
+	return append(outside, near...)
+}
+
+// isDefinition reports whether a file defines a component.
+func isDefinition(file string) bool {
+	name := filepath.Base(file)
+	return name == "defs.yaml" || name == "component.yaml"
+}
+
+// isProject reports whether a file says how a project is set up, which shapes no single asset.
+func isProject(file string) bool {
+	name := filepath.Base(file)
+	return name == "pyproject.toml" || name == "dg.toml"
+}
+
+// isComponent reports whether an asset is defined in a file that is no Python.
+func isComponent(a wire.Asset) bool { return a.File != "" && filepath.Ext(a.File) != ".py" }
+
+// unread returns the files that lie beside one that was read for the definitions, have its extension, and were not read, sorted.
+func (l *Location) unread() []string {
+	reads := l.readFiles()
+	read := map[string]bool{}
+	kinds := map[string]map[string]bool{} // by folder, the extensions
+	for _, file := range reads {
+		read[file] = true
+		dirs := []string{filepath.Dir(file)}
+		if isDefinition(file) { // of a component: a new one has a folder of its own
+			siblings, _ := os.ReadDir(filepath.Dir(dirs[0])) // what cannot be read is not there
+			for _, s := range siblings {
+				if s.IsDir() {
+					dirs = append(dirs, filepath.Join(filepath.Dir(dirs[0]), s.Name()))
+				}
+			}
+		}
+		for _, dir := range dirs {
+			if kinds[dir] == nil {
+				kinds[dir] = map[string]bool{}
+			}
+			kinds[dir][filepath.Ext(file)] = true
+		}
+	}
+	var found []string
+	for dir, of := range kinds {
+		entries, _ := os.ReadDir(dir) // what cannot be read is not there
+		for _, entry := range entries {
+			if file := filepath.Join(dir, entry.Name()); entry.Type().IsRegular() && of[filepath.Ext(file)] && filepath.Ext(file) != ".py" && !read[file] {
+				found = append(found, file)
+			}
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// countedFiles returns the files that count besides the Python code and what was read for the definitions.
+func (l *Location) countedFiles() ([]string, error) {
+	l.mu.Lock()
+	assets := l.counts
+	l.mu.Unlock()
+	files := slices.Concat(l.unread(), l.historyFiles())
+	folders := map[string]bool{}
+	for _, a := range assets {
+		for _, glob := range a.Files {
+			found, err := codeversion.Expand(l.config.Dir, glob)
+			if err != nil {
+				return nil, err
+			}
+			files = append(files, found...)
+		}
+		if dir := filepath.Dir(a.File); isComponent(a) && !folders[dir] {
+			folders[dir] = true
+			files = append(files, componentFiles(dir)...)
+		}
+	}
+	return files, nil
+}
+
+// historyFiles are what changes when Dagster materializes something by itself, with its usual storage.
+func (l *Location) historyFiles() []string {
+	home := lookup(l.config.Env, "DAGSTER_HOME")
+	if l.config.Instance != "read" || home == "" {
+		return nil
+	}
+	var files []string
+	for _, name := range []string{"dagster.yaml", "history/runs/index.db", "history/runs/index.db-wal"} {
+		files = append(files, filepath.Join(home, filepath.FromSlash(name)))
+	}
+	return files
+}
+
+// history says in which state Dagster's own history is, by what stat says of its files.
+func (l *Location) history() []graph.Part {
+	files := l.historyFiles()
+	if files == nil {
+		return nil
+	}
+	h := sha256.New()
+	for _, file := range files {
+		fmt.Fprintf(h, "%s\x00%s\x00", file, statText(file))
+	}
+	return []graph.Part{{Kind: graph.PartFile, Symbol: "DAGSTER_HOME", Hash: hex.EncodeToString(h.Sum(nil)[:8])}}
 }
 
 // componentFiles returns the files in a folder and below, sorted, without hidden ones and byte code.
@@ -265,6 +383,10 @@ func (l *Location) readParts(files []string) ([]graph.Part, error) {
 			return nil, err
 		}
 		p := graph.Part{Kind: graph.PartCode, Symbol: l.named(file), Hash: sum, File: file, Line: 1}
+		if strings.HasPrefix(filepath.Base(file), ".env") {
+			parts = append(parts, p) // what is in there is nobody's business
+			continue
+		}
 		if text, err := readSmall(file); err == nil && len(text) <= 64<<10 {
 			p.Text = text
 		}
@@ -274,8 +396,9 @@ func (l *Location) readParts(files []string) ([]graph.Part, error) {
 	return parts, nil
 }
 
-// An answer is what is kept of the analysis of one state of the files.
+// An answer is what is kept of the analysis of one state of the files: of all assets that were asked for in it.
 type answer struct {
+	Asked     map[string]analysed
 	Salt      string
 	Variables map[string]bool // names of variables that the code reads
 	Values    string          // hash of their values
@@ -296,15 +419,12 @@ func (l *Location) analyse(ctx context.Context, e Environment, build string, ass
 			asked[i].File = "" // of a component: the class that makes it lies elsewhere
 		}
 	}
-	about, err := json.Marshal(asked)
-	if err != nil {
-		return nil, err
-	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%s", lib, build, e.Digest, l.config.Kind, l.config.Target, l.config.Dir, e.Version, about)
+	fmt.Fprintf(h, "%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%q", lib, build, e.Digest, l.config.Kind, l.config.Target, l.config.Dir, e.Version, l.pythonPath())
 	key := hex.EncodeToString(h.Sum(nil)[:16])
-	if kept, ok := l.recall(key); ok {
-		return kept, nil
+	kept := l.recall(key)
+	if kept.has(asked) {
+		return kept.Versions, nil
 	}
 	entry := entryPoint{Module: l.config.Target, Walk: l.config.Kind == "autoload_defs_module"}
 	if l.config.Kind == "python_file" {
@@ -350,8 +470,32 @@ func (l *Location) analyse(ctx context.Context, e Environment, build string, ass
 	} else {
 		maps.Copy(l.versions, found)
 	}
-	l.keep(key, answer{Variables: variables, Versions: found})
+	all := map[string]analysed{}
+	maps.Copy(all, kept.Asked)
+	for _, a := range asked {
+		all[a.Key] = a
+	}
+	whole := maps.Clone(kept.Versions)
+	if whole == nil {
+		whole = map[string]location.Version{}
+	}
+	maps.Copy(whole, found)
+	maps.Copy(variables, kept.Variables)
+	l.keep(key, answer{Asked: all, Variables: variables, Versions: whole})
 	return found, nil
+}
+
+// has reports whether the answer covers what is asked.
+func (a answer) has(asked []analysed) bool {
+	if a.Versions == nil {
+		return false
+	}
+	for _, one := range asked {
+		if known, ok := a.Asked[one.Key]; !ok || known != one {
+			return false
+		}
+	}
+	return true
 }
 
 // knownVersions returns the versions of the last answer, for telling only what changed.
@@ -379,18 +523,18 @@ func (l *Location) keptAt() string {
 	return filepath.Join(l.config.CacheDir, "versions", hex.EncodeToString(sum[:8]))
 }
 
-// recall returns the kept answer for the state of the files.
-func (l *Location) recall(key string) (map[string]location.Version, bool) {
+// recall returns the kept answer for the state of the files, the zero answer when there is none.
+func (l *Location) recall(key string) answer {
 	if l.lastKey == key && l.lastAnswer.Values == l.valuesOf(l.lastAnswer) {
-		return l.lastAnswer.Versions, true
+		return l.lastAnswer
 	}
 	text, err := os.ReadFile(filepath.Join(l.keptAt(), key+".json"))
 	var a answer
 	if err != nil || json.Unmarshal(text, &a) != nil || a.Versions == nil || a.Values != l.valuesOf(a) {
-		return nil, false
+		return answer{}
 	}
 	l.lastKey, l.lastAnswer = key, a
-	return a.Versions, true
+	return a
 }
 
 // keep keeps an answer without the source texts, which the loader keeps by their hash. It is a cache: errors cost an analysis.
@@ -571,13 +715,7 @@ func (a *analyser) versions(ctx context.Context, e Environment, l *Location, ass
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	index := l.config.WorkspaceDir + "\x00" + l.config.Name
-	paths := []string{l.config.Dir}
-	for path := range strings.SplitSeq(lookup(l.config.Env, "PYTHONPATH"), string(filepath.ListSeparator)) {
-		if filepath.IsAbs(path) {
-			paths = append(paths, path)
-		}
-	}
-	paths = append(paths, e.Packages...)
+	paths := slices.Concat([]string{l.config.Dir}, l.pythonPath(), e.Packages)
 	paths = append(paths, filepath.Join(l.config.Dir, "src"))
 	env := map[string]string{}
 	for _, entry := range l.config.Env {
@@ -585,7 +723,7 @@ func (a *analyser) versions(ctx context.Context, e Environment, l *Location, ass
 			env[name] = value
 		}
 	}
-	about := fmt.Sprintf("%q %q", paths, l.roots(e))
+	about := fmt.Sprintf("%q %q %q", paths, l.roots(e), l.config.Env)
 	if a.opened[index] != about {
 		if err := a.ask(ctx, map[string]any{
 			"op": "open", "index": index, "workspace_roots": l.roots(e), "sys_path": paths, "cache_dir": filepath.Join(l.config.CacheDir, "code"), "env": env,
