@@ -47,20 +47,21 @@ func (b *builder) finish(previous *Placed) *Placed {
 	}
 	p.layer, p.unit, p.trunk, p.source = b.layer, unit, b.trunk, b.source
 	p.width, p.room = make([]int32, b.count), make([]int32, b.count)
+	cut := false // edges became stubs
 	if previous != nil {
 		copy(p.width, previous.width)
 		copy(p.room, previous.room)
 		p.changed = previous.changed + b.changes
 		for _, e := range b.fresh {
-			p.limitRows(p.Source(int(e)), e, e+1)
+			cut = p.limitRows(p.Source(int(e)), e, e+1) || cut
 		}
 	} else {
 		for s := range p.nodes {
-			p.limitRows(s, p.out[s], p.out[s+1])
+			cut = p.limitRows(s, p.out[s], p.out[s+1]) || cut
 		}
 	}
-	for k := b.kept; ; k = nil {
-		p.link()
+	for k := b.kept; ; k, cut = nil, true {
+		p.link(cut)
 		if !p.route(k) {
 			break
 		}
@@ -69,22 +70,23 @@ func (b *builder) finish(previous *Placed) *Placed {
 	return p
 }
 
-// limitRows makes stubs of those edges of a node, from first up to end, that bridge too many rows.
-func (p *Placed) limitRows(node int, first, end int32) {
+// limitRows makes stubs of those edges of a node, from first up to end, that bridge too many rows, and reports whether there are any.
+func (p *Placed) limitRows(node int, first, end int32) (cut bool) {
 	if p.o.MaxRows < 0 {
-		return
+		return false
 	}
 	s, limit := int32(node), int32(p.o.MaxRows+1)/2
 	far := func(u, v int32) bool { return p.unit[u]-p.unit[v] > limit || p.unit[v]-p.unit[u] > limit }
 	for e := first; e < end; e++ {
 		if t := p.to[e]; !p.stub[e] && (far(s, t) || far(p.from(s, t), t)) {
-			p.stub[e] = true
+			p.stub[e], cut = true, true
 		}
 	}
+	return cut
 }
 
-// link drops trunks that lead nowhere any more, sorts the columns and makes the arcs.
-func (p *Placed) link() {
+// dropTrunks drops those that lead nowhere any more.
+func (p *Placed) dropTrunks() {
 	n := int32(len(p.nodes))
 	next := n
 	for s := range n {
@@ -103,8 +105,15 @@ func (p *Placed) link() {
 	}
 	p.trunk[n] = next
 	p.layer, p.unit, p.source = p.layer[:next], p.unit[:next], p.source[:next-n]
+}
+
+// link sorts the columns and makes the arcs; when edges became stubs it drops the trunks that these alone had.
+func (p *Placed) link(cut bool) {
+	if cut {
+		p.dropTrunks()
+	}
 	p.sortColumns()
-	total := int(next)
+	n, total := int32(len(p.nodes)), len(p.layer)
 	p.arc, p.back = make([]int32, total+2), make([]int32, total+2)
 	p.crosses = make([]bool, total)
 	// Both lists are counted two places further on, so that filling them moves the beginnings to where they belong.
