@@ -1,6 +1,8 @@
 package loader
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -22,8 +24,7 @@ func withDotEnv(environ []string, dirs ...string) ([]string, error) {
 		known[name] = true
 	}
 	out := slices.Clip(environ)
-	for _, dir := range dirs {
-		file := filepath.Join(dir, ".env")
+	for _, file := range dotEnvFiles(dirs...) {
 		info, err := os.Stat(file)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -46,6 +47,31 @@ func withDotEnv(environ []string, dirs ...string) ([]string, error) {
 		}
 	}
 	return out, nil
+}
+
+func dotEnvFiles(dirs ...string) []string {
+	var files []string
+	for _, dir := range dirs {
+		if file := filepath.Join(dir, ".env"); !slices.Contains(files, file) {
+			files = append(files, file)
+		}
+	}
+	return files
+}
+
+// dotEnvText hashes what the .env files of the folders say, so that a change is noticed.
+func dotEnvText(dirs ...string) string {
+	h := sha256.New()
+	for _, file := range dotEnvFiles(dirs...) {
+		info, err := os.Stat(file)
+		if err != nil || !info.Mode().IsRegular() || info.Size() > maxDotEnv {
+			fmt.Fprintf(h, "%v\x00", err)
+			continue
+		}
+		text, err := os.ReadFile(file)
+		fmt.Fprintf(h, "%v %d\x00%s", err, len(text), text)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // parseDotEnv reads lines NAME=value: an "export " in front, quotes around the value and comments are understood; nothing is

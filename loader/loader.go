@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -92,6 +93,10 @@ type unit struct {
 	state   State
 	saved   bool     // kept is what the file of the stored graph holds
 	roots   []string // as of the last refresh
+
+	dotEnv  string   // what the .env files said when it was opened
+	retired []opened // opened before they changed; what they run goes on
+	closed  bool
 }
 
 // opened is a location with what the loader needs beside the contract.
@@ -154,15 +159,32 @@ func (l *Loader) Trust(grant trust.Grant) {
 		if !u.grant.Valid() {
 			u.grant = grant
 			if u.entry.Broken == "" {
-				u.open, u.openErr = l.openLocation(u.entry, grant)
-				if p, ok := u.open.(*python.Location); ok {
-					p.SetReads(u.kept.Reads)
-				}
-				u.look()
+				l.openUnit(u)
+				l.look(u)
 			}
 		}
 		u.mu.Unlock()
 	}
+}
+
+// openUnit opens a location with the environment of now. Its lock is held.
+func (l *Loader) openUnit(u *unit) {
+	u.dotEnv = dotEnvText(u.entry.WorkingDirectory, l.ws.Dir)
+	u.open, u.openErr = l.openLocation(u.entry, u.grant)
+	if p, ok := u.open.(*python.Location); ok {
+		p.Known(u.kept.Assets, u.kept.Reads)
+	}
+}
+
+// renew opens a location anew when its .env files changed. Its lock is held.
+func (l *Loader) renew(u *unit) {
+	if u.entry.Broken != "" || !u.grant.Valid() || u.closed || u.dotEnv == dotEnvText(u.entry.WorkingDirectory, l.ws.Dir) {
+		return
+	}
+	if u.open != nil {
+		u.retired = append(u.retired, u.open)
+	}
+	l.openUnit(u)
 }
 
 // errNotTrusted is what a location answers before Trust.
@@ -221,11 +243,12 @@ func (l *Loader) Refresh(ctx context.Context, name string, depth Depth) Refreshe
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	began := time.Now()
+	l.renew(u)
 	loc, bad := u.use()
 	if bad != nil {
 		return l.fail(u, bad)
 	}
-	defer u.look()
+	defer l.look(u)
 	before := l.State(name)
 	stamp, sure := loc.Stamp(ctx)
 	if depth != Always && sure && stamp != "" && stamp+l.settings()+variables(u.kept.Versions, loc.LookupEnv) == u.kept.Stamp && u.kept.Assets != nil && before.Err == nil &&
@@ -447,11 +470,16 @@ func (l *Loader) Inputs(name string, key graph.Key) []string {
 }
 
 // look asks the location which files it is made of, for Roots. Its lock is held.
-func (u *unit) look() {
+func (l *Loader) look(u *unit) {
 	if u.open == nil || u.openErr != nil {
 		return
 	}
 	roots := u.open.Files()
+	for _, file := range dotEnvFiles(u.entry.WorkingDirectory, l.ws.Dir) {
+		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
+			roots = append(roots, file)
+		}
+	}
 	u.now.Lock()
 	defer u.now.Unlock()
 	u.roots = roots
@@ -493,11 +521,15 @@ func (l *Loader) Close() error {
 	for _, name := range l.names {
 		u := l.units[name]
 		u.mu.Lock()
+		for _, open := range u.retired {
+			problems = append(problems, open.Close())
+		}
 		if u.open != nil {
 			problems = append(problems, u.open.Close())
 			u.open = nil
 			u.openErr = fs.ErrClosed
 		}
+		u.retired, u.closed = nil, true
 		u.mu.Unlock()
 	}
 	problems = append(problems, l.servers().Close())
