@@ -430,19 +430,11 @@ func (a *arranger) minimise() {
 	case total > 500:
 		a.unfold()
 		a.search(3, false, best)
-	default: // from three starts, the first of which is the order of the nodes as given
-		best = a.search(5, true, best)
+	default: // from two starts, the first of which is the order of the nodes as given
+		best = a.search(4, true, best)
 		if best > 0 {
 			a.unfold()
-			best = a.search(5, false, best)
-		}
-		if best > 0 {
-			for _, r := range a.runs {
-				for i := r.first; i < r.end; i++ {
-					a.set(r, i, r.first+r.end-1-i)
-				}
-			}
-			a.search(5, false, best)
+			a.search(4, false, best)
 		}
 	}
 	for _, r := range a.runs {

@@ -382,7 +382,7 @@ func (b *builder) tighten(fixed bool) {
 }
 
 // maxTogether is how many nodes tighten moves at once.
-const maxTogether = 36
+const maxTogether = 24
 
 type tightener struct {
 	*builder
