@@ -32,6 +32,7 @@ def set_roots(folders):
             found.add(path.rstrip(os.sep) + os.sep)
     roots = tuple(sorted(found))
     _known.clear()
+    installed()  # before imports go through _get_code: it imports what may not be half loaded
     importlib.machinery.SourceFileLoader.get_code = _get_code
 
 
