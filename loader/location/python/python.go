@@ -325,8 +325,8 @@ var errCold = errors.New("no server")
 
 // forked makes the call by a worker that a server forks. The error is errCold when that cannot be done, and nothing of the user's was run.
 func (l *Location) forked(ctx context.Context, call location.Call, q wire.Request, w want) (location.Answer, error) {
-	if q.Debug {
-		return location.Answer{}, errCold
+	if q.Debug || q.Alone && !l.servers.has(w) {
+		return location.Answer{}, errCold // the imports of a server cost more than those of one step
 	}
 	start, done := l.servers.worker(ctx, w)
 	if start == nil {

@@ -19,14 +19,14 @@ DAGSTERS_OWN = ("dagster/io_manager_key", "dagster/code_references", "dagster/au
 
 
 def answer(target, request, channel):
-    with opened.recording() as files:
+    with opened.recording(target.get("workspace_root") or "", target.get("dagster_home") or "") as files:
         loaded = load(target)
         described = Description(loaded, target, request)
         described.run()
     for kind, message in described.messages:
         channel.send(kind, message)
     definitions = described.definitions
-    definitions["files"] = sorted(files())
+    definitions["files"] = files()
     return "definitions", definitions
 
 

@@ -67,14 +67,27 @@ def first_party(path):
     return known
 
 
+NOT_OURS = ("site-packages", "dist-packages", "node_modules")
+
+
 def _in_environment(path, root):
     rest = path[root:].split(os.sep)
-    return "site-packages" in rest or "dist-packages" in rest or "node_modules" in rest
+    return any(name in rest for name in NOT_OURS)
+
+
+def installed_in(path):
+    """Reports whether a file is of the standard library or of an installed package."""
+    return path.startswith(installed()) or _in_environment(path, 0)
+
+
+def elsewhere(path):
+    """Reports whether a file of Python is neither below the roots nor installed: sys.path was extended by the project."""
+    return not first_party(path) and os.path.isabs(path) and not installed_in(path)
 
 
 def _get_code(self, fullname):
     path = self.get_filename(fullname)
-    if not first_party(path):
+    if not first_party(path) and not elsewhere(path):
         return _original_get_code(self, fullname)
     data = self.get_data(path)
     digest = hashlib.sha256(data).digest()

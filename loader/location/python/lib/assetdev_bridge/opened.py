@@ -1,4 +1,5 @@
-"""Which files of the project were read while it was described, besides its Python code: templates, YAML, SQL. They count as code."""
+"""Which files were read while the project was described, besides the Python code below its roots: templates, YAML, SQL, and modules that it
+found elsewhere by sys.path. They count as code."""
 
 import contextlib
 import os
@@ -11,17 +12,39 @@ _hooked = False
 
 
 @contextlib.contextmanager
-def recording():
-    """Records; the value is a function that returns the absolute paths of files that are still there. An audit hook cannot be removed, but silenced."""
+def recording(workspace="", home=""):
+    """Records; the value is a function that returns the absolute paths of files that are still there: of the project, and others below the
+    workspace's folder, but not below home, which is Dagster's. An audit hook cannot be removed, but silenced."""
     global _names, _hooked
     names = _names = set()
     if not _hooked:
         _hooked = True
         sys.addaudithook(_hook)
     try:
-        yield lambda: [p for p in (os.path.abspath(n) for n in names) if fresh.first_party(p) and os.path.isfile(p)]
+        yield lambda: sorted({p for p in (os.path.abspath(n) for n in names) if counts(p, workspace, home) and os.path.isfile(p)} | modules())
     finally:
         _names = None
+
+
+def counts(path, workspace, home):
+    if home and path.startswith(os.path.join(home, "")):
+        return False
+    if fresh.first_party(path):
+        return True
+    below = os.path.join(workspace, "") if workspace else ""
+    if not below or not path.startswith(below) or fresh.installed_in(path):
+        return False
+    return not any(part.startswith(".") or part in fresh.NOT_OURS for part in path[len(below) :].split(os.sep)[:-1])
+
+
+def modules():
+    """Returns the files of modules that are neither below the roots nor installed."""
+    found = set()
+    for module in list(sys.modules.values()):
+        path = fresh.file_of(module)
+        if path.endswith(".py") and fresh.elsewhere(os.path.abspath(path)):
+            found.add(os.path.abspath(path))
+    return found
 
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
