@@ -44,6 +44,7 @@ type stepJob struct {
 	user     string
 	config   json.RawMessage
 	debug    bool
+	alone    bool // the run has no other step
 }
 
 // A stepAsset is one asset that a process makes.
@@ -91,6 +92,7 @@ func (e *Engine) startStep(r *activeRun, key graph.Key) {
 	job := stepJob{
 		run: r.id, dir: filepath.Join(e.state, "steps", r.id+"-"+key.FileName()), location: first.Location,
 		together: first.Together, attempt: first.Attempt, git: r.gits[first.Location], user: e.user, config: r.request.Config, debug: r.request.Debug,
+		alone: len(keys) == len(r.steps),
 	}
 	pinned := map[graph.Key]bool{}
 	for _, key := range keys {
@@ -508,7 +510,7 @@ func (s *stepRun) request(ctx context.Context) (request wire.Request, wanted []i
 	}
 	first := job.assets[wanted[0]].asset.Key
 	request = wire.Request{
-		Type: wire.Materialize, Run: job.run, Asset: wireKey(first), Partition: first.Partition(), Attempt: job.attempt, Config: job.config, Debug: job.debug,
+		Type: wire.Materialize, Run: job.run, Asset: wireKey(first), Partition: first.Partition(), Attempt: job.attempt, Config: job.config, Debug: job.debug, Alone: job.alone,
 		View: filepath.Join(job.dir, "view"), Output: filepath.Join(job.dir, "output"),
 	}
 	if len(wanted) > 1 {

@@ -58,6 +58,9 @@ type Request struct {
 	Partition string          `json:"partition,omitempty"` // the partition key to make, "" for an asset without partitions
 	Config    json.RawMessage `json:"config,omitempty"`    // run config, an object
 	Debug     bool            `json:"debug,omitempty"`     // standard input and output are the developer's terminal, for a debugger
+
+	// Alone says that the run has no other step, so that what would serve several is not worth its start. It stays on this side.
+	Alone bool `json:"-"`
 }
 
 // An Output is one asset that a step is asked to make, and the file to write.

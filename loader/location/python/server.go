@@ -279,6 +279,14 @@ func (s *Servers) warm(w want) {
 	s.fitting(w, modules)
 }
 
+// has reports whether a server that fits runs or is starting.
+func (s *Servers) has(w want) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	srv := s.running[s.key(w)]
+	return srv != nil && srv.want.environment.Digest == w.environment.Digest && !srv.isLost()
+}
+
 // take returns the server that fits, and starts it when there is none; nil when this environment gets none.
 func (s *Servers) take(w want) *server {
 	if s.mode == Cold {

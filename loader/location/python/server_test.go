@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/assetdev/assetdev/internal/wire"
 	"github.com/assetdev/assetdev/loader/location"
 	"github.com/assetdev/assetdev/loader/location/locationtest"
 )
@@ -218,6 +219,38 @@ func TestMode(t *testing.T) {
 	for value, want := range map[string]Mode{"on": Fork, "off": Cold, "spare": Spare} {
 		if got := NewServers(ServerOptions{Env: []string{ModeVariable + "=" + value}}).mode; got != want {
 			t.Errorf("%s: got %s", value, got)
+		}
+	}
+}
+
+// TestAlone: a step that is all of its run starts no server, and uses the one that is there.
+func TestAlone(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, Fork)
+	l := h.Open(t, locationtest.OK)
+	defer l.Close()
+	forked := func(alone bool) int {
+		t.Helper()
+		q := wire.Request{Type: wire.Materialize, Run: "r1", Asset: "a/b", Attempt: 1, View: t.TempDir(), Output: filepath.Join(t.TempDir(), "output.arrow"), Alone: alone}
+		if _, err := l.Materialize(t.Context(), q, nil); err != nil {
+			t.Fatal(err)
+		}
+		h.servers.mu.Lock()
+		defer h.servers.mu.Unlock()
+		requests := 0
+		for _, srv := range h.servers.all {
+			srv.mu.Lock()
+			requests += srv.next
+			srv.mu.Unlock()
+		}
+		return requests
+	}
+	for i, step := range []struct {
+		alone bool
+		want  int
+	}{{true, 0}, {false, 1}, {true, 2}} {
+		if got := forked(step.alone); got != step.want {
+			t.Errorf("step %d: %d steps were forked, want %d", i+1, got, step.want)
 		}
 	}
 }
