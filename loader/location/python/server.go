@@ -61,6 +61,9 @@ type ServerOptions struct {
 	CacheDir string   // a folder outside the repositories, absolute
 	Env      []string // environment that decides the mode; nil is that of this process
 	Mode     Mode     // "" is what Env says
+	// ColdFirst is how many descriptions of an environment start cold rather than wait for a server that is not ready: its imports are
+	// those of all that was ever needed, and cost three times what describing one project does.
+	ColdFirst int
 }
 
 // Servers holds the fork servers of a workspace, one for each environment, and the processes that analyse code. Its methods may be called from any goroutine.
@@ -75,6 +78,7 @@ type Servers struct {
 	running   map[string]*server     // by key: the one that new requests get
 	all       []*server              // that were started and may not have ended
 	deaths    map[string]int         // of servers that ended by themselves, by key and digest
+	cold      map[string]int         // descriptions that did not wait for a server, by key
 	timers    map[string]*time.Timer // of replacements, by key
 	analysers map[string]*analyser   // by environment
 	work      sync.WaitGroup         // goroutines and servers
@@ -89,7 +93,7 @@ func NewServers(o ServerOptions) *Servers {
 		o.Env = os.Environ()
 	}
 	s := &Servers{
-		options: o, mode: o.Mode, quiet: learnAfter, word: firstWord, running: map[string]*server{}, deaths: map[string]int{}, timers: map[string]*time.Timer{}, analysers: map[string]*analyser{}, known: map[string][]string{},
+		options: o, mode: o.Mode, quiet: learnAfter, word: firstWord, running: map[string]*server{}, deaths: map[string]int{}, cold: map[string]int{}, timers: map[string]*time.Timer{}, analysers: map[string]*analyser{}, known: map[string][]string{},
 	}
 	if s.mode == "" {
 		s.mode = Mode(lookup(o.Env, ModeVariable))
@@ -285,6 +289,25 @@ func (s *Servers) has(w want) bool {
 	defer s.mu.Unlock()
 	srv := s.running[s.key(w)]
 	return srv != nil && srv.want.environment.Digest == w.environment.Digest && !srv.isLost()
+}
+
+// hurries reports whether a description starts cold, because no server is ready. It counts.
+func (s *Servers) hurries(w want) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := s.key(w)
+	if srv := s.running[key]; srv != nil {
+		select {
+		case <-srv.ready:
+			return false
+		default:
+		}
+	}
+	if s.cold[key] >= s.options.ColdFirst {
+		return false
+	}
+	s.cold[key]++
+	return true
 }
 
 // take returns the server that fits, and starts it when there is none; nil when this environment gets none.

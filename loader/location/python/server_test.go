@@ -254,3 +254,21 @@ func TestAlone(t *testing.T) {
 		}
 	}
 }
+
+// TestColdFirst: the first descriptions wait for no server; those after them have one.
+func TestColdFirst(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, Fork)
+	h.servers.options.ColdFirst = 2
+	l := h.Open(t, locationtest.OK)
+	defer l.Close()
+	for i, want := range []int{0, 0, 1, 1} {
+		describeOK(t, l)
+		h.servers.mu.Lock()
+		got := len(h.servers.all)
+		h.servers.mu.Unlock()
+		if got != want {
+			t.Errorf("after description %d there are %d servers, want %d", i+1, got, want)
+		}
+	}
+}
