@@ -456,7 +456,7 @@ func TestRoundTrip(t *testing.T) {
 
 // TestRoundTripOfThousands does the same for more graphs than rapid would.
 func TestRoundTripOfThousands(t *testing.T) {
-	count := 2000
+	count := 700
 	if testing.Short() {
 		count = 300
 	}
