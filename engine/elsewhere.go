@@ -12,6 +12,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -263,6 +264,31 @@ func lacksConfig(a graph.Asset, config json.RawMessage) string {
 		under = ", under " + strings.Join(a.ConfigPath, ": ")
 	}
 	return fmt.Sprintf("its run config needs %s: give it with --config FILE or --config-json TEXT%s", strings.Join(missing, ", "), under)
+}
+
+// givesConfig reports whether a run config says something to an asset's step that its defaults do not say.
+func givesConfig(a graph.Asset, config json.RawMessage) bool {
+	if len(configAt(config, []string{"resources"})) > 0 {
+		return true // which of them its code uses is not known
+	}
+	if len(a.ConfigPath) == 0 {
+		return false
+	}
+	for name, value := range configAt(config, a.ConfigPath) {
+		i := slices.IndexFunc(a.Config, func(f graph.ConfigField) bool { return f.Name == name })
+		if i < 0 || !sameJSON(value, json.RawMessage(a.Config[i].Default)) {
+			return true
+		}
+	}
+	return false
+}
+
+// needsConfig reports whether an asset's step cannot run without a run config.
+func needsConfig(a graph.Asset) bool { return lacksConfig(a, nil) != "" }
+
+func sameJSON(a, b json.RawMessage) bool {
+	var x, y any
+	return json.Unmarshal(a, &x) == nil && json.Unmarshal(b, &y) == nil && reflect.DeepEqual(x, y)
 }
 
 // configAt returns the fields that a run config gives at a path, nil for none.

@@ -134,6 +134,7 @@ func (e *Engine) plan(m Materialize) (graph.Plan, []graph.Key, error) {
 		Selected: selected, Named: named, Only: m.Only, Force: m.Force, LatestOnly: m.By == "auto",
 		Forecast: func(key graph.Key) (int64, bool) { ms := e.forecast(key); return ms, ms >= 0 },
 		Refuse:   func(a graph.Asset) string { return lacksConfig(a, m.Config) },
+		Given:    func(a graph.Asset) bool { return givesConfig(a, m.Config) },
 	})
 	return plan, selected, nil
 }

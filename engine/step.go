@@ -53,6 +53,8 @@ type stepAsset struct {
 	reads   []graph.Input // what it reads
 	baseSeq int64
 	restore bool // data of an earlier version with the same code and inputs may be put back
+	// configured says that the request gives it a run config.
+	configured bool
 }
 
 // A stepInput is an input of a step, an asset or a partition of one, and what is known of it beside its record.
@@ -110,6 +112,9 @@ func (e *Engine) startStep(r *activeRun, key graph.Key) {
 		case graph.Fresh:
 			a.restore = step.Sibling
 		case graph.External, graph.Unknown, graph.Overdue:
+		}
+		if a.configured = givesConfig(asset, job.config); a.configured {
+			a.restore = false
 		}
 		job.assets = append(job.assets, a)
 		job.timeout = max(job.timeout, asset.Timeout)
@@ -742,6 +747,9 @@ func (s *stepRun) commit(ctx context.Context, i int, out output, changed map[gra
 	record.Code = bare(record.Code)
 	if err != nil || edited {
 		record.Changed = append(record.Changed, "code")
+	}
+	if a.configured && !needsConfig(asset) {
+		record.Changed = append(record.Changed, graph.RunConfig)
 	}
 	for _, in := range a.reads {
 		var problem error

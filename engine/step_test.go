@@ -435,6 +435,39 @@ func TestRunConfig(t *testing.T) {
 	}
 }
 
+// Data that a given run config made is not what the code makes by itself.
+func TestRunConfigCounts(t *testing.T) {
+	s := newStage(t, map[string]string{"north": `
+		{"key": "a", "config": [{"name": "mode", "default": "fast"}], "config_path": ["ops", "a", "config"]}
+		{"key": "b", "deps": ["a"]}`})
+	s.makes("north", `{"a": {"format": "opaque", "text": "one"}, "b": {"format": "none"}}`)
+	s.open(Options{})
+	slow, fast := json.RawMessage(`{"ops":{"a":{"config":{"mode":"slow"}}}}`), json.RawMessage(`{"ops":{"a":{"config":{"mode":"fast"}}}}`)
+	for _, step := range []struct {
+		config json.RawMessage
+		want   string
+		status graph.Status
+	}{
+		{nil, "a succeeded", graph.Fresh},
+		{fast, "", graph.Fresh}, // as it is by default
+		{slow, "a unchanged", graph.Stale},
+		{slow, "a unchanged", graph.Stale},
+		{nil, "a unchanged", graph.Fresh},
+		{nil, "", graph.Fresh},
+	} {
+		plan, err := s.engine.Plan(t.Context(), Materialize{Selection: "a", Config: step.config})
+		if err != nil || (len(plan.Steps) > 0) != (step.want != "") {
+			t.Fatalf("with %s: got the plan %+v, %v, want %q", step.config, plan, err, step.want)
+		}
+		if step.want != "" {
+			if got := s.states(s.run(Materialize{Selection: "a", Config: step.config})); got != step.want {
+				t.Errorf("with %s: got %s, want %s", step.config, got, step.want)
+			}
+		}
+		s.wantStatus("a", step.status)
+	}
+}
+
 func TestPoolsBoundARun(t *testing.T) {
 	gate := filepath.Join(t.TempDir(), "gate")
 	s := newStage(t, map[string]string{"north": `{"key": "a", "pool": "db"}`, "south": `

@@ -251,9 +251,12 @@ func (f *Freshness) judgeOne(i int, cell int32, s *Stored, reasons *[]Reason) St
 		if stale() {
 			return status
 		}
-		if what == "code" {
+		switch what {
+		case "code":
 			give(ChangedDuringRun, "its code changed while it ran")
-		} else {
+		case RunConfig:
+			give(EnvironmentChanged, "it was made with a run config that was given for that run alone")
+		default:
 			give(ChangedDuringRun, what+" changed while it ran")
 		}
 	}

@@ -69,6 +69,8 @@ type PlanRequest struct {
 	Named    []Key // of these the ones that the user named by their key ([Selection.NamedKeys]) or by the cursor
 	Only     bool  // without the upstreams of the selection
 	Force    bool  // selected assets run even when they are fresh
+	// Given reports whether the request gives the asset a run config of its own: when it is selected it runs as if forced. It may be nil.
+	Given func(Asset) bool
 	// Forecast tells how long a step will take, false when nobody knows. It may be nil.
 	Forecast func(Key) (ms int64, ok bool)
 	// Refuse returns why the asset cannot be made by this request, one sentence, "" when it can. It may be nil.
@@ -172,7 +174,9 @@ func (p *planner) made(i int32) bool {
 	return p.f.status[i] == Unknown && p.f.stored[i].Data == DataForeign && p.g.nodes[i].cycle < 0
 }
 
-func (p *planner) forced(i int32) bool { return p.r.Force && p.is(i, planSelected) }
+func (p *planner) forced(i int32) bool {
+	return p.is(i, planSelected) && (p.r.Force || p.r.Given != nil && p.r.Given(p.g.nodes[i].asset))
+}
 
 // choose marks what runs. A step that makes several assets may bring in siblings with ancestors of their own, so it looks
 // again until nothing is added.
@@ -474,7 +478,11 @@ func (p *planner) unitSteps(members, after []int32) []Step {
 		switch {
 		case p.forced(i):
 			cut = false
-			s.Reasons = append(s.Reasons, Reason{Kind: Forced, Asset: n.key, Text: "its run was forced"})
+			text := "its run was forced"
+			if !p.r.Force {
+				text = "it was given a run config"
+			}
+			s.Reasons = append(s.Reasons, Reason{Kind: Forced, Asset: n.key, Text: text})
 		case status == Fresh && !p.waitsForStep(i):
 			s.Sibling = true
 			s.Reasons = append(s.Reasons, Reason{Kind: Forced, Asset: n.key, Text: "it is made by one step with others that have to run"})

@@ -17,7 +17,7 @@ type Record struct {
 	DataVersion string
 	Code        Code              // without Text
 	Inputs      map[Key]string    // data version of each input as pinned before the step started
-	Changed     []string          // what changed while the step ran: "code", or keys of inputs; such a result is stale at once
+	Changed     []string          // what changed while the step ran: "code", or keys of inputs; or [RunConfig]. Such a result is stale at once
 	Columns     []Column          // schema of the data
 	File        string            // path of the data relative to the base folder, "" when the asset hands over no data
 	Metadata    map[string]string // reported by the step
@@ -26,6 +26,10 @@ type Record struct {
 	By          string // user name of who ran it
 	Checks      []CheckResult
 }
+
+// RunConfig in Record.Changed says that the step was given a run config, and that it would have run without one: what the code makes by itself
+// may be something else.
+const RunConfig = "run config"
 
 // A CheckResult is the outcome of one check of the data of one materialization.
 type CheckResult struct {
