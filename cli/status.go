@@ -158,6 +158,9 @@ func (a *app) printBroken(w io.Writer, l engine.Location) {
 		kept = "; its last good graph stays"
 	}
 	fmt.Fprintf(w, "\n%s\n%s code location %s does not load%s\n", safe(place+l.Error.Message), a.look.mark("broken"), safe(l.Name), kept)
+	if l.Hint != "" {
+		fmt.Fprintf(w, "%s\n", a.look.paint(dim, "hint: "+safe(l.Hint)))
+	}
 	if l.Error.Trace != "" && (a.verbose > 0 || strings.Count(l.Error.Trace, "\n") < 12) {
 		for line := range strings.SplitSeq(safeText(strings.TrimRight(l.Error.Trace, "\n")), "\n") {
 			fmt.Fprintf(w, "    %s\n", a.look.paint(dim, line))
