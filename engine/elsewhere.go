@@ -43,6 +43,10 @@ func (e *Engine) findMade() {
 func withMade(found map[graph.Key]graph.Stored, made map[graph.Key]*graph.Made) {
 	for key, m := range made {
 		s, asked := found[key]
+		if asked && overwritten(s.Record, m) {
+			s.Data, s.Text = graph.DataChanged, madeText(m)
+			found[key] = s
+		}
 		if !asked || s.Record != nil || s.Data != graph.DataAbsent {
 			continue
 		}
@@ -52,6 +56,23 @@ func withMade(found map[graph.Key]graph.Stored, made map[graph.Key]*graph.Made) 
 		}
 		found[key] = s
 	}
+}
+
+// overwritten reports whether something else made data that is not in our storage after its record was written. Of a file its bytes tell, see
+// [Engine.foreignVersions].
+func overwritten(record *graph.Record, m *graph.Made) bool {
+	switch {
+	case record == nil || record.File != "" || adoptedFile(record, m):
+		return false
+	case record.Adopted:
+		return m.Version() != record.DataVersion
+	}
+	return m.At.After(record.At)
+}
+
+// adoptedFile reports whether a record is of a file that was adopted where it lies.
+func adoptedFile(record *graph.Record, m *graph.Made) bool {
+	return record != nil && record.Adopted && record.File == "" && m.Path != ""
 }
 
 // madeDiffers returns the keys of which the framework's own history says something else than before.
@@ -90,6 +111,9 @@ func (e *Engine) keepVersions(found map[graph.Key]graph.Stored) {
 		if s, old := found[key], e.stored[key]; s.Data == graph.DataForeign && s.Version == "" && old.Data == s.Data && old.Text == s.Text {
 			s.Version = old.Version
 			found[key] = s
+		} else if adoptedFile(s.Record, e.made[key]) && old.Data == graph.DataChanged && old.Record != nil && old.Record.Seq == s.Record.Seq {
+			s.Data, s.Text = old.Data, old.Text
+			found[key] = s
 		}
 	}
 }
@@ -101,6 +125,7 @@ func (e *Engine) adopt(c Adopt) (Reply, error) {
 		made   *graph.Made
 		ours   bool // the data may lie in our storage
 		stored string
+		base   int64 // number of the record whose place it takes
 	}
 	var adoptions []adoption
 	for _, key := range e.foreignPartitions(c.Keys) {
@@ -110,14 +135,19 @@ func (e *Engine) adopt(c Adopt) (Reply, error) {
 		}
 		stored := e.stored[key]
 		own := asset.StoredBy == "own" && stored.Record == nil && stored.Data == graph.DataAbsent
-		if stored.Data != graph.DataForeign && !own {
+		again := asset.Made != nil && stored.Data == graph.DataChanged && stored.Record != nil && stored.Record.File == ""
+		if stored.Data != graph.DataForeign && !own && !again {
 			return Reply{}, diag.New("asset", "%s has no data that was made elsewhere", key).WithHint("its status is %s", e.judge().Status(key))
+		}
+		base := int64(0)
+		if stored.Record != nil {
+			base = stored.Record.Seq
 		}
 		adoptions = append(adoptions, adoption{
 			draft: graph.Record{
 				Key: key, Run: e.newRunID(), Attempt: 1, Location: asset.Location, At: time.Now(), Code: bare(asset.Code), Inputs: e.inputVersions(key), Adopted: true, By: e.user,
 			},
-			made: asset.Made, ours: !own, stored: asset.StoredBy,
+			made: asset.Made, ours: !own && !again, stored: asset.StoredBy, base: base,
 		})
 	}
 	return Reply{wait: func(ctx context.Context) (Reply, error) {
@@ -127,7 +157,7 @@ func (e *Engine) adopt(c Adopt) (Reply, error) {
 				_, err = e.manager.Adopt(ctx, a.draft.Key, a.draft)
 			}
 			if errors.Is(err, fs.ErrNotExist) && (a.made != nil || !a.ours) {
-				err = e.adoptElsewhere(ctx, a.draft, a.made)
+				err = e.adoptElsewhere(ctx, a.draft, a.made, a.base)
 			}
 			if err != nil {
 				return Reply{}, err
@@ -140,7 +170,7 @@ func (e *Engine) adopt(c Adopt) (Reply, error) {
 				what = "partition"
 			}
 		}
-		if err := e.call(ctx, func() { e.readStored(e.ctx, keys) }); err != nil {
+		if err := e.call(ctx, func() { e.commits++; e.readStored(e.ctx, keys) }); err != nil {
 			return Reply{}, err
 		}
 		return Reply{Text: "adopted " + plural(len(adoptions), what)}, nil
@@ -167,7 +197,7 @@ func (e *Engine) foreignPartitions(keys []graph.Key) []graph.Key {
 }
 
 // adoptElsewhere gives data that lies outside our storage a record that names none of ours.
-func (e *Engine) adoptElsewhere(ctx context.Context, draft graph.Record, made *graph.Made) error {
+func (e *Engine) adoptElsewhere(ctx context.Context, draft graph.Record, made *graph.Made, base int64) error {
 	version := ""
 	if made != nil {
 		var err error
@@ -184,7 +214,10 @@ func (e *Engine) adoptElsewhere(ctx context.Context, draft graph.Record, made *g
 			}
 		}
 	}
-	_, _, err := e.manager.Commit(ctx, iomanager.Draft{Record: draft, Format: iomanager.FormatNone, AuthorDataVersion: version})
+	_, outcome, err := e.manager.Commit(ctx, iomanager.Draft{Record: draft, Format: iomanager.FormatNone, AuthorDataVersion: version, BaseSeq: base})
+	if err == nil && outcome == iomanager.Superseded {
+		err = diag.New("asset", "%s was made by somebody else meanwhile", draft.Key)
+	}
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/assetdev/assetdev/engine/event"
 	"github.com/assetdev/assetdev/graph"
@@ -369,6 +370,21 @@ func TestDataThatLiesElsewhere(t *testing.T) {
 		t.Error("b was adopted, though assetdev made it")
 	}
 
+	// Overwritten, it is no longer what was adopted, until it is adopted again.
+	if err := os.WriteFile(path, []byte("made by somebody, later"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.engine.lookAtStorage(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.wantStatus("a", graph.Stale)
+	s.reload()
+	s.wantStatus("a", graph.Stale)
+	if _, err := s.engine.Do(t.Context(), Adopt{Keys: []graph.Key{graph.MustKey("a")}}); err != nil {
+		t.Fatal(err)
+	}
+	s.wantStatus("a", graph.Fresh)
+
 	// Made by its own I/O manager: no file of ours, a version for each run, and its readers go there, too.
 	if got := s.states(s.run(Materialize{Selection: "a, b", Force: true})); got != "a succeeded, b unchanged" {
 		t.Errorf("got %s", got)
@@ -561,6 +577,32 @@ func TestWhatALocationSaysOfItself(t *testing.T) {
 }
 
 // Readers that are directed to the view find what lies elsewhere.
+// What the framework makes by itself after assetdev did, where assetdev stores nothing, takes the place of what assetdev made.
+func TestMadeAfterwards(t *testing.T) {
+	made := graph.Made{At: time.Now(), Run: "r2"}
+	before, after := made.At.Add(-time.Hour), made.At.Add(time.Hour)
+	for _, test := range []struct {
+		name   string
+		record *graph.Record
+		path   string
+		want   bool
+	}{
+		{"made before", &graph.Record{At: after}, "", false},
+		{"made after", &graph.Record{At: before}, "", true},
+		{"in our storage", &graph.Record{At: before, File: "a"}, "", false},
+		{"adopted", &graph.Record{At: after, Adopted: true, DataVersion: "made:r2"}, "", false},
+		{"adopted, and made again", &graph.Record{At: after, Adopted: true, DataVersion: "made:r1"}, "", true},
+		{"an adopted file, whose bytes tell", &graph.Record{At: before, Adopted: true, DataVersion: "bytes1:00"}, "/a", false},
+		{"never made by us", nil, "", false},
+	} {
+		m := made
+		m.Path = test.path
+		if got := overwritten(test.record, &m); got != test.want {
+			t.Errorf("%s: got %v, want %v", test.name, got, test.want)
+		}
+	}
+}
+
 func TestShowElsewhere(t *testing.T) {
 	dir, view := t.TempDir(), filepath.Join(t.TempDir(), "view")
 	path := filepath.Join(dir, "old name.parquet")

@@ -129,6 +129,16 @@ func (e *Engine) lookAtStorage(ctx context.Context) error {
 func (e *Engine) foreignVersions(ctx context.Context, found map[graph.Key]graph.Stored, made map[graph.Key]*graph.Made) error {
 	var problems []error
 	for key, s := range found {
+		if m := made[key]; m != nil && adoptedFile(s.Record, m) {
+			version, err := e.madeVersion(ctx, m)
+			if err != nil {
+				problems = append(problems, err)
+			} else if version != s.Record.DataVersion {
+				s.Data, s.Text = graph.DataChanged, madeText(m)
+				found[key] = s
+			}
+			continue
+		}
 		if s.Data != graph.DataForeign || s.Version != "" {
 			continue
 		}
@@ -171,10 +181,15 @@ func (e *Engine) lookAtForeign() {
 	})
 }
 
-// readsForeign reports whether some asset reads data that something else made and whose version is not known.
+// readsForeign reports whether some asset reads data that something else made and whose version is not known, or was adopted where it lies.
 func (e *Engine) readsForeign() bool {
 	for key, s := range e.stored {
 		if s.Data == graph.DataForeign && s.Version == "" && len(e.graph.Downstreams(key)) > 0 {
+			return true
+		}
+	}
+	for key, m := range e.made {
+		if adoptedFile(e.stored[key].Record, m) {
 			return true
 		}
 	}
