@@ -5,6 +5,8 @@ import hashlib
 import dagster as dg
 
 PIECE = 4000  # keys in one message
+BYTES = 300_000  # of keys in one message: a longer one would be cut
+MOST_BYTES = 900_000  # of what one key reads
 MOST = 200_000  # keys of one definition
 MOST_MAPPED = 20_000  # keys of an asset whose mapping is computed key by key
 
@@ -61,8 +63,14 @@ class Partitions:
 
     def messages(self):
         for name, (kind, keys) in sorted(self.known.items()):
-            for at in range(0, max(1, len(keys)), PIECE):
-                yield {"id": name, "kind": kind, "keys": keys[at : at + PIECE]}
+            piece, size = [], 0
+            for key in keys:
+                if piece and (len(piece) == PIECE or size > BYTES):
+                    yield {"id": name, "kind": kind, "keys": piece}
+                    piece, size = [], 0
+                piece.append(key)
+                size += len(key.encode("utf-8", "replace")) + 3
+            yield {"id": name, "kind": kind, "keys": piece}
 
     def mappings(self, definition, spec, specs):
         """Yields the mapping messages of one asset."""
@@ -85,7 +93,8 @@ class Partitions:
             try:
                 yield from self.table(asset, source, own, other, mapping)
             except Exception as error:
-                self.notices.append("asset %s: what its partitions read of %s cannot be said: %s" % (asset, source, error))
+                self.notices.append("asset %s: what its partitions read of %s cannot be said, so that each counts all of them: %s" % (asset, source, error))
+                yield {"asset": asset, "input": source, "all": True}
 
     def table(self, asset, source, own, other, mapping):
         keys = self.known[self.id(own)][1]
@@ -98,8 +107,10 @@ class Partitions:
             if reads == [key]:
                 continue
             piece[key] = reads
-            size += len(key) + 8 + sum(len(r) + 3 for r in reads)
-            if size > 300_000:
+            size += len(key.encode("utf-8", "replace")) + 8 + sum(len(r.encode("utf-8", "replace")) + 3 for r in reads)
+            if size > MOST_BYTES:
+                raise ValueError("partition %s reads %d partitions" % (key, len(reads)))
+            if size > BYTES:
                 yield {"asset": asset, "input": source, "table": piece}
                 piece, size = {}, 0
         if piece:

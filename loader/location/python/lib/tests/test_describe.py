@@ -265,6 +265,21 @@ class Forms(unittest.TestCase):
             self.assertEqual((a["file"], a["line"], a["symbol"]), (os.path.join(p, "pkg/defs/more/defs.yaml"), 1, "pkg.mine:Mine.build_defs.<locals>.made"))
             self.assertEqual(a["code_version"], "0af3")
 
+    def test_long_partitions(self):
+        code = (
+            "LONG = [('%d' % n).zfill(6) + 'ü' * 150 for n in range(6000)]\n"
+            "class Odd(dg.StaticPartitionMapping):\n"
+            "    def get_upstream_mapped_partitions_result_for_partitions(self, *a, **k): raise RuntimeError('odd')\n"
+            "@dg.asset(partitions_def=dg.StaticPartitionsDefinition(LONG))\ndef up(): pass\n"
+            "@dg.asset(partitions_def=dg.StaticPartitionsDefinition(['x']), deps=[dg.AssetDep('up', partition_mapping=Odd({'x': LONG[0]}))])\ndef down(): pass\n"
+        )
+        with project(defs=ONE + code) as p:
+            answer = self.keys(p, "down", "one", "up")
+            of = answer.assets["up"]["partitions"]
+            keys = [k for part in answer.of("partitions") if part["id"] == of for k in part["keys"]]
+            self.assertEqual(keys, [("%d" % n).zfill(6) + "ü" * 150 for n in range(6000)])
+            self.assertEqual(answer.of("mapping"), [{"asset": "down", "input": "up", "all": True}])
+
     def test_history(self):
         with project(defs=ONE + "@dg.asset(partitions_def=dg.DynamicPartitionsDefinition(name='d'))\ndef two(): pass\n") as p, tempfile.TemporaryDirectory() as home:
             with dg.DagsterInstance.local_temp(home) as instance:
