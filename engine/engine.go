@@ -341,6 +341,7 @@ func (e *Engine) own() {
 		case <-e.overdue.C:
 			e.overdue.Reset(overdueEvery)
 			e.lookForWindows()
+			e.lookAtEnvironments()
 			if e.lookForOverdue() {
 				e.touch()
 			}

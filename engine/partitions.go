@@ -163,6 +163,22 @@ func (e *Engine) lookForWindows() {
 	}
 }
 
+// lookAtEnvironments takes over what was installed meanwhile: the environments of code locations are not watched.
+func (e *Engine) lookAtEnvironments() {
+	if !e.opts.Watch || !e.grant.Valid() || e.opts.Passive {
+		return
+	}
+	e.work(func(ctx context.Context) {
+		for _, name := range e.loader.Moved(ctx) {
+			e.post(func() {
+				if e.loading[name] == 0 {
+					e.refresh(name, loader.IfNeeded, nil)
+				}
+			})
+		}
+	})
+}
+
 // ParseRange reads a range of partitions as it is typed, "A...B".
 func ParseRange(text string) (from, to string, err error) {
 	from, to, ok := strings.Cut(text, "...")

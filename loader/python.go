@@ -1,6 +1,7 @@
 package loader
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -54,6 +55,23 @@ func (l *Loader) Warm() {
 			p.Warm()
 		}
 	}
+}
+
+// Moved returns the locations in whose environment something was installed, removed or made anew since their last refresh.
+func (l *Loader) Moved(ctx context.Context) []string {
+	var names []string
+	for _, name := range l.names {
+		u := l.units[name]
+		if !u.mu.TryLock() {
+			continue // it is being refreshed
+		}
+		p, ok := u.open.(*python.Location)
+		u.mu.Unlock()
+		if ok && p.Moved(ctx) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // PythonServers tells of the fork servers that run now.

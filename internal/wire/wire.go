@@ -238,7 +238,7 @@ type Definitions struct {
 	Schedules []string `json:"schedules,omitempty"` // names; the framework runs them, assetdev does not
 	Sensors   []string `json:"sensors,omitempty"`
 	Resources []string `json:"resources,omitempty"` // "name: type"
-	Files     []string `json:"files,omitempty"`     // absolute paths that were read for the definitions and are no code: they count as code, and are watched
+	Files     []string `json:"files,omitempty"`     // absolute paths that were read for the definitions and that their location does not know to be code: they count as code, and are watched
 	Framework string   `json:"framework,omitempty"` // its name and version, as "dagster 1.13.27"
 }
 

@@ -77,12 +77,13 @@ type Location struct {
 	life    context.Context // ends with Close
 	end     context.CancelCauseFunc
 
-	mu     sync.Mutex
-	closed bool
-	calls  sync.WaitGroup
-	reads  []string     // files that were read when the location was last described: no Python, or Python outside of the roots
-	counts []wire.Asset // that count further files as code: declared ones, and those of components
-	seen   Environment
+	mu      sync.Mutex
+	closed  bool
+	calls   sync.WaitGroup
+	reads   []string     // files that were read when the location was last described: no Python, or Python outside of the roots
+	counts  []wire.Asset // that count further files as code: declared ones, and those of components
+	seen    Environment
+	stamped string // Digest of the environment that the last Stamp saw
 
 	versioning sync.Mutex                  // held while code is analysed; guards what follows
 	versions   map[string]location.Version // of the last answer; nil when the process that gave it is another one now
@@ -443,12 +444,18 @@ func (l *Location) Stamp(ctx context.Context) (stamp string, ok bool) {
 	defer leave()
 	e, err := l.environment(ctx)
 	if err != nil {
+		l.mu.Lock()
+		l.stamped = ""
+		l.mu.Unlock()
 		return "", false
 	}
 	files, err := l.files(ctx, e)
 	if err != nil {
 		return "", false
 	}
+	l.mu.Lock()
+	l.stamped = e.Digest
+	l.mu.Unlock()
 	more, err := l.countedFiles()
 	if err != nil {
 		return "", false
@@ -463,6 +470,25 @@ func (l *Location) Stamp(ctx context.Context) (stamp string, ok bool) {
 		return "", false
 	}
 	return stampOf(append(files, further...), e)
+}
+
+// Moved reports whether something was installed, removed or made anew since the last Stamp: environments are not watched.
+func (l *Location) Moved(ctx context.Context) bool {
+	ctx, leave, err := l.enter(ctx)
+	if err != nil {
+		return false
+	}
+	defer leave()
+	e, err := l.environment(ctx)
+	if ctx.Err() != nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil { // it is told once, by the refresh that then comes
+		return l.stamped != ""
+	}
+	return l.stamped != e.Digest
 }
 
 // LookupEnv returns a variable of the environment of the user's code.

@@ -1,6 +1,7 @@
 package python
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -90,4 +91,46 @@ func TestAnotherDescriberAsksAgain(t *testing.T) {
 	if asset2 != asset {
 		t.Errorf("another describer changes the code of the asset: %s, then %s", asset, asset2)
 	}
+}
+
+// What is installed meanwhile is noticed, once, without anybody having saved a file.
+func TestMoved(t *testing.T) {
+	dir := t.TempDir()
+	prefix := filepath.Join(dir, ".venv")
+	pretend(t, prefix, "1.13.0")
+	write(t, dir, map[string]string{"shop.py": "A = 1\n"})
+	l, err := Open(Config{Name: "shop", Kind: "python_module", Target: "shop", Dir: dir, WorkspaceDir: dir, CacheDir: cache}, grant(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	look := func(when string, want bool) {
+		t.Helper()
+		if got := l.Moved(t.Context()); got != want {
+			t.Errorf("%s: got %v, want %v", when, got, want)
+		}
+		l.Stamp(t.Context())
+	}
+	l.Stamp(t.Context())
+	look("at first", false)
+	packages, err := filepath.Glob(filepath.Join(prefix, "lib", "python3.*", "site-packages"))
+	if err != nil || len(packages) != 1 {
+		t.Fatal(packages, err)
+	}
+	write(t, packages[0], map[string]string{"pandas-2.2.0.dist-info/RECORD": ""})
+	look("a package more", true)
+	look("then", false)
+	if err := os.Rename(prefix, prefix+"-away"); err != nil {
+		t.Fatal(err)
+	}
+	look("gone", true)
+	look("still gone", false)
+	if err := os.Rename(prefix+"-away", prefix); err != nil {
+		t.Fatal(err)
+	}
+	look("there again", true)
 }
