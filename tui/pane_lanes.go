@@ -780,6 +780,9 @@ func (m *Model) edges() {
 		}
 		text = " " + text + side.after + " "
 		x, y := side.place(cells(text))
+		if row := p.canvas.Row(y); y+1 < p.view.H && row[max(0, min(x, len(row)-1))].Role == draw.Title {
+			y++ // the name of a lane stays readable
+		}
 		m.writeOver(x, y, text)
 	}
 }
@@ -821,6 +824,9 @@ func (m *Model) cellStyle(c draw.Cell, x, y, cursor int, focused bool) Style {
 	p, th := &m.lanesView, m.th
 	switch c.Role {
 	case draw.Blank:
+		if cursor >= 0 && focused && p.placed.Rect(cursor).Contains(x, y) {
+			return th.Select // a card is one block
+		}
 	case draw.Rule, draw.Edge, draw.Stub:
 		return th.Dim
 	case draw.Title:

@@ -41,9 +41,10 @@ func main() {
 
 // titles are the stills and what they show.
 var titles = map[string]string{
-	"screen":      "assetdev after a save in one repository: four assets of both were made anew, and the rows of the last one",
-	"screen-why":  "assetdev says why an asset is stale, down to the line of another repository",
-	"screen-plan": "assetdev's plan over two repositories",
+	"screen":       "assetdev after a save in one repository: four assets of both were made anew, and the rows of the last one",
+	"screen-lanes": "assetdev draws the graph in lanes, and lights what the change of an asset reaches",
+	"screen-why":   "assetdev says why an asset is stale, down to the line of another repository",
+	"screen-plan":  "assetdev's plan over two repositories",
 }
 
 func pictures(ctx context.Context, binary, out string, verbose bool) error {
@@ -133,6 +134,9 @@ func tour(c *camera) error {
 		save("Money(40)", "Money(55)"), until("what is stale", `◐ ?4`),
 		press("w"), until("why", `handlingCost changed`, loaded),
 		show("screen-why", 4000),
+		press("1v+"), until("the lanes", `lanes ──`),
+		press("ni"), until("what the change reaches", `impact`),
+		show("screen-lanes", 4000),
 	} {
 		if err := step(); err != nil {
 			return err
