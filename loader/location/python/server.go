@@ -755,6 +755,7 @@ func (srv *server) send(m forkMessage, files ...*os.File) error {
 	}
 	srv.sending.Lock()
 	defer srv.sending.Unlock()
+	_ = srv.conn.SetWriteDeadline(time.Now().Add(forkWithin)) // a server that is stopped reads nothing
 	n, _, err := srv.conn.WriteMsgUnix(line, unix.UnixRights(fds...), nil)
 	if err == nil && n < len(line) {
 		_, err = srv.conn.Write(line[n:])
