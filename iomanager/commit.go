@@ -160,7 +160,11 @@ func (m *Manager) overtaken(ctx context.Context, r graph.Record) (graph.Record, 
 		if i+1 < len(entries) && entries[i+1].DataVersion == e.DataVersion {
 			outcome = Unchanged
 		}
-		return e.Record, outcome, m.publish(ctx, e)
+		// Its first try may have been lost before the record was durable: it counts only when it is.
+		if err := m.confirm(ctx, e); err != nil {
+			return graph.Record{}, 0, fmt.Errorf("commit %s: %w: %w", r.Key, store.ErrAmbiguous, err)
+		}
+		return e.Record, outcome, m.publishDurable(ctx, e)
 	}
 	return entries[0].Record, Superseded, nil
 }
