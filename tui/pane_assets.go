@@ -43,6 +43,7 @@ type listPane struct {
 
 	counts    []wordCount
 	countsSeq uint64
+	countsOf  *graph.Graph
 }
 
 // A rowStatus is the status column of one asset: the screen's one word and what it adds to it.
@@ -404,7 +405,7 @@ func (m *Model) numbers(key graph.Key) (age, rows, took string) {
 
 // counts returns how many assets have each word, in the order of the header, computed once while no asset changes.
 func (m *Model) counts() []wordCount {
-	if m.list.counts != nil && m.list.countsSeq == m.assetsSeq() {
+	if m.list.counts != nil && m.list.countsSeq == m.assetsSeq() && m.list.countsOf == m.snap.Graph {
 		return m.list.counts
 	}
 	n := maps.Clone(m.snap.Words)
@@ -424,7 +425,7 @@ func (m *Model) counts() []wordCount {
 	for _, word := range slices.Sorted(maps.Keys(n)) {
 		out = append(out, wordCount{word, n[word]})
 	}
-	m.list.counts, m.list.countsSeq = out, m.assetsSeq()
+	m.list.counts, m.list.countsSeq, m.list.countsOf = out, m.assetsSeq(), m.snap.Graph
 	return out
 }
 

@@ -316,3 +316,15 @@ func TestLanesAreKept(t *testing.T) {
 		t.Error("it broke")
 	}
 }
+
+// TestCountsOfTheFirstGraph: the header counts the first graph, also when the snapshot before it had the number that its assets have.
+func TestCountsOfTheFirstGraph(t *testing.T) {
+	empty := *shop()
+	empty.Graph, empty.Freshness, empty.Assets, empty.Seq, empty.AssetsSeq = graph.New(nil, nil), nil, nil, 1, 0
+	f := &fake{snap: &empty}
+	d, m := driven(t, f, 80, 24, nil)
+	next := *shop()
+	next.Seq, next.AssetsSeq = 2, 1
+	push(d, m, f, &next)
+	has(t, d, "●3")
+}

@@ -232,6 +232,7 @@ func runStats(ctx context.Context, r statsRequest) (page.Stats, error) {
 		return nil
 	})
 	out.Distinct, out.About = d.count()
+	out.Distinct = min(out.Distinct, out.Rows-out.Nulls) // an estimate may be above what is possible
 	return out, err
 }
 
