@@ -63,6 +63,9 @@ func bare(t testing.TB) (python, version string) {
 			return fields[0], fields[1]
 		}
 	}
+	if os.Getenv("CI") != "" {
+		t.Fatal("there is no Python of 3.10 or later")
+	}
 	t.Skip("there is no Python of 3.10 or later")
 	return "", ""
 }
