@@ -415,6 +415,38 @@ func TestScreenGivesADebuggedStepTheTerminal(t *testing.T) {
 	}
 }
 
+// TestScreenLanes: the drawing of the graph, a walk into the other repository, the focus, and a run from there.
+func TestScreenLanes(t *testing.T) {
+	b := newBench(t, true)
+	b.command("status")
+	s := b.start("assetdev", 120, 40)
+	s.shows(`order_totals .*missing`)
+	s.keys("/", "order_totals", "\r", "v")
+	s.shows(`lanes ─╮`, `▌ north`, `○ order_totals`)
+	s.keys("\x1b")
+	s.shows(`▌ south`, `○ report`)
+	s.keys("l")
+	s.shows(`report ─+ .*About`)
+	s.keys("f")
+	s.shows(`around report 1, \d hidden`)
+	s.keys("m")
+	s.shows(`Plan`)
+	s.keys("m")
+	s.shows(`run succeeded`, `● report`)
+	s.keys("v")
+	s.shows(`list ─╮`, `▸ .*report`)
+	s.keys("q")
+	s.ends(0, `run succeeded`)
+	s = b.start("assetdev", 80, 24)
+	s.shows(`list ─╮`)
+	s.keys("v", "q")
+	s.ends(0)
+	s = b.start("assetdev", 80, 24)
+	s.shows(`lanes ─╮`)
+	s.keys("q")
+	s.ends(0)
+}
+
 // TestScreenSuspends: ctrl+z gives the terminal back as it was, and the screen is there again when the program goes on.
 func TestScreenSuspends(t *testing.T) {
 	b := newBench(t, true)

@@ -363,7 +363,7 @@ func (m *Model) back() tea.Cmd {
 
 func (m *Model) setFilter(text string) {
 	if text != m.list.filter {
-		m.list.filter = text
+		m.list.filter, m.list.begun = text, true // who filters has chosen where to look, also while locations are loading
 		m.project()
 	}
 }

@@ -328,3 +328,16 @@ func TestCountsOfTheFirstGraph(t *testing.T) {
 	push(d, m, f, &next)
 	has(t, d, "●3")
 }
+
+// TestFilterWhileLoading: the asset that a filter led to keeps the cursor when the filter goes, also before everything is loaded.
+func TestFilterWhileLoading(t *testing.T) {
+	s := *shop()
+	s.Loading = true
+	d, m := driven(t, &fake{snap: &s}, 120, 40, nil)
+	d.Press("/")
+	d.Type("mart_revenue")
+	d.Press("enter", "esc")
+	if got := cursorKey(t, m); got != "mart_revenue" {
+		t.Errorf("the cursor went to %s", got)
+	}
+}
