@@ -66,7 +66,7 @@ func TestWords(t *testing.T) {
 
 func TestGauge(t *testing.T) {
 	for _, ascii := range []bool{false, true} {
-		th := newTheme(true, true, ascii)
+		th := newTheme(true, tuned, ascii)
 		for w := range 40 {
 			for p := range 101 {
 				bar := th.gauge(float64(p)/100, w)

@@ -481,7 +481,7 @@ func commandLine(m *Model, text string) *item {
 	case "filter", "list", "status":
 		it.run, it.note = func(m *Model) tea.Cmd { return m.filterBy(rest) }, "filter the list"
 	case "theme":
-		it.run, it.note = func(m *Model) tea.Cmd { m.setTheme(rest); return nil }, "light, dark, mono or auto"
+		it.run, it.note = func(m *Model) tea.Cmd { m.setTheme(rest); return nil }, "light, dark, terminal (its own sixteen colours), mono or auto"
 	default:
 		return nil
 	}

@@ -242,26 +242,37 @@ func New(ctx context.Context, front engine.Front, o Options) (*Model, error) {
 	return m, nil
 }
 
-// setTheme takes auto, light, dark or mono; anything else is auto.
+// setTheme takes auto, light, dark, terminal or mono; anything else is auto.
 func (m *Model) setTheme(name string) {
+	colours := ownColours
+	if m.caps.Many {
+		colours = tuned
+	}
 	switch name {
 	case "light":
 		m.dark = false
 	case "dark":
 		m.dark = true
 	case "mono":
+		colours = noColours
 	default:
-		name = "auto"
-		if !m.ask || m.th == nil {
-			m.dark = m.caps.Dark
+		m.dark = m.caps.Dark
+		if name != "terminal" {
+			name = "auto"
+		}
+		if name == "terminal" || !m.caps.Known {
+			colours = ownColours
 		}
 	}
+	if !m.caps.Color || m.opts.NoColor {
+		colours = noColours
+	}
 	m.theme, m.dirty = name, true
-	m.th = newTheme(m.dark, m.caps.Color && !m.opts.NoColor && name != "mono", m.opts.ASCII || !m.caps.Unicode)
+	m.th = newTheme(m.dark, colours, m.opts.ASCII || !m.caps.Unicode)
 }
 
 func (m *Model) askTheme() bool {
-	return m.theme == "auto" && !m.caps.Known && m.caps.Color && !m.opts.NoColor && !m.caps.Dumb
+	return (m.theme == "auto" || m.theme == "terminal") && !m.caps.Known && m.caps.Color && !m.opts.NoColor && !m.caps.Dumb
 }
 
 // answered is called on the reading goroutine with the terminal's answer.

@@ -1,7 +1,12 @@
 package tui
 
-// Colours say again what a glyph and a word say already; nothing depends on them. The palette is the sixteen colours that the
-// user chose for the terminal, no background is ever set, and a selection is reverse.
+// Colours say again what a glyph and a word say already; nothing depends on them. No background is ever set, and a selection is
+// reverse.
+//
+// There are three palettes. Where the terminal has 256 colours and it is known whether its background is dark, the screen uses
+// those of the 256 that every terminal shows alike: chosen so that all text is legible and people who see no difference between
+// red and green tell the statuses apart. On a background that nobody told they could be illegible, so there, and with the theme
+// "terminal", it is the sixteen colours that the user chose for the terminal. Without colour, bold, faint and reverse remain.
 
 import (
 	"strings"
@@ -68,35 +73,58 @@ var asciiGlyphs = Glyphs{
 	Rule: "|", Left: "<", Right: ">", Up: "^", Down: "v", Arrow: "->", Dot: ".", Return: "$", ASCII: true,
 }
 
-// newTheme builds a theme. Without colour, bold, faint and reverse remain.
-func newTheme(dark, color, ascii bool) *Theme {
+// A depth is which colours a theme uses.
+type depth int
+
+const (
+	noColours  depth = iota
+	ownColours       // the terminal's own
+	tuned            // of the 256
+)
+
+// A palette is the SGR code of each use of a colour.
+type palette struct{ dim, border, focus, good, warn, bad, busy, info, odd string }
+
+// palettes are those for a light and a dark background. The test of this file measures the ones of 256 colours.
+var palettes = map[depth][2]palette{
+	noColours: {{dim: "2", border: "2", focus: "1", bad: "1"}, {dim: "2", border: "2", focus: "1", bad: "1"}},
+	ownColours: {
+		{dim: "2", border: "2", focus: "34", good: "32", warn: "35", bad: "1;31", busy: "34", info: "34", odd: "35"},
+		{dim: "2", border: "2", focus: "36", good: "32", warn: "33", bad: "1;31", busy: "36", info: "94", odd: "35"},
+	},
+	tuned: {
+		{dim: "38;5;242", border: "38;5;245", focus: "38;5;24", good: "38;5;22", warn: "38;5;130", bad: "1;38;5;124", busy: "38;5;24", info: "38;5;27", odd: "38;5;127"},
+		{dim: "38;5;246", border: "38;5;243", focus: "38;5;80", good: "38;5;121", warn: "38;5;214", bad: "1;38;5;203", busy: "38;5;73", info: "38;5;153", odd: "38;5;171"},
+	},
+}
+
+// newTheme builds a theme.
+func newTheme(dark bool, colours depth, ascii bool) *Theme {
+	of := palettes[colours][0]
+	if dark {
+		of = palettes[colours][1]
+	}
 	c := func(code string) Style {
-		if !color || code == "" {
+		if code == "" {
 			return ""
 		}
 		return Style("\x1b[" + code + "m")
 	}
-	pick := func(onDark, onLight string) Style {
-		if dark {
-			return c(onDark)
-		}
-		return c(onLight)
-	}
 	th := &Theme{
-		Bold: "\x1b[1m", Dim: "\x1b[2m", Select: "\x1b[7m", Match: "\x1b[4m",
-		Title: "\x1b[1m", Border: "\x1b[2m", Focus: pick("36", "34"), Key: pick("1;36", "1;34"),
-		Good: c("32"), Warn: pick("33", "35"), Bad: c("1;31"), Busy: pick("36", "34"), Info: pick("94", "34"),
+		Bold: "\x1b[1m", Dim: c(of.dim), Select: "\x1b[7m", Match: "\x1b[4m",
+		Title: "\x1b[1m", Border: c(of.border), Focus: c(of.focus), Key: c("1;" + of.focus),
+		Good: c(of.good), Warn: c(of.warn), Bad: c(of.bad), Busy: c(of.busy), Info: c(of.info),
 		G: unicodeGlyphs,
 	}
-	if !color {
-		th.Focus, th.Key, th.Bad = "\x1b[1m", "\x1b[1m", "\x1b[1m"
+	if colours == noColours {
+		th.Key = th.Bold
 	}
 	if ascii {
 		th.G = asciiGlyphs
 	}
 	th.words = map[string]Style{
 		"fresh": th.Good, "stale": th.Warn, "missing": th.Info, "failed": th.Bad, "check failed": th.Bad, "running": th.Busy,
-		"queued": th.Busy, "ready": th.Dim, "want": th.Dim, "external": th.Dim, "overdue": pick("35", "35"), "unknown": pick("35", "35"),
+		"queued": th.Busy, "ready": th.Dim, "want": th.Dim, "external": th.Dim, "overdue": c(of.odd), "unknown": c(of.odd),
 		"succeeded": th.Good, "unchanged": th.Good, "cut_off": th.Dim, "superseded": th.Good, "skipped": th.Dim, "cancelled": th.Warn, "interrupted": th.Warn,
 	}
 	th.grid = grid.Look{
@@ -105,7 +133,7 @@ func newTheme(dark, color, ascii bool) *Theme {
 		Return: th.G.Return, Up: th.G.Up, Down: th.G.Down,
 	}
 	th.log = logview.Look{
-		Dim: string(th.Dim), Warning: string(th.Warn), Error: string(th.Bad), Match: "\x1b[7m", Reset: reset, Ellipsis: th.G.Ellipsis, Down: th.G.Down, Color: color,
+		Dim: string(th.Dim), Warning: string(th.Warn), Error: string(th.Bad), Match: "\x1b[7m", Reset: reset, Ellipsis: th.G.Ellipsis, Down: th.G.Down, Color: colours != noColours,
 	}
 	return th
 }

@@ -94,10 +94,8 @@ func (m *Model) Update(msg tea.Msg) (next tea.Model, cmd tea.Cmd) {
 		m.gotPlan(msg)
 	case loadMsg:
 	case darkMsg:
-		if m.caps.Dark = bool(msg); m.theme == "auto" {
-			m.ask = false
-			m.setTheme("auto")
-		}
+		m.ask, m.caps.Dark, m.caps.Known = false, bool(msg), true
+		m.setTheme(m.theme)
 	case spinMsg:
 		if m.ticking = false; m.snap.Run.Active() || m.waitsForLocations() {
 			m.spin++

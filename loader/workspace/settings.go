@@ -73,7 +73,7 @@ var (
 	laterKeys         = []string{"sandbox", "enforce", "alerts", "environment", "assets"}
 	locationKeys      = []string{"io_manager", "read_only", "env", "jobs", "enforce"}
 	laterLocationKeys = []string{"io_manager", "enforce"}
-	themes            = []string{"auto", "light", "dark", "mono"}
+	themes            = []string{"auto", "light", "dark", "terminal", "mono"}
 	storers           = []string{"replace", "both", "own"}
 	instances         = []string{"none", "read", "report"}
 	variableName      = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)

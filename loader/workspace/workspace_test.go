@@ -403,7 +403,7 @@ func TestPersonal(t *testing.T) {
 		}, ""},
 		{"bell: off\n", Personal{Theme: "auto", Bell: -1}, ""},
 		{"bell: 2 minutes\n", Personal{Theme: "auto", Bell: 2 * time.Minute}, ""},
-		{"theme: drak\n", defaults, "FILE:1:8: unknown theme \"drak\"\nhint: did you mean dark? allowed here: auto, dark, light, mono"},
+		{"theme: drak\n", defaults, "FILE:1:8: unknown theme \"drak\"\nhint: did you mean dark? allowed here: auto, dark, light, mono, terminal"},
 		{"thme: dark\n", defaults, "FILE:1:1: unknown key \"thme\"\nhint: did you mean theme? allowed here: bell, editor, keys, mouse, select, theme"},
 		{"keys: {quit: [q]}\nmouse: on\n", defaults, "FILE:1:14: quit must be text, not a list\nFILE:2:8: mouse must be true or false, not the text \"on\""},
 		{"[]\n", defaults, "FILE:1:1: the file must be a mapping, not a list\nhint: allowed here: bell, editor, keys, mouse, select, theme"},

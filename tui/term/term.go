@@ -13,6 +13,7 @@ package term
 import (
 	"encoding/base64"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -22,6 +23,7 @@ import (
 // Caps is what is known of a terminal without asking it.
 type Caps struct {
 	Color   bool // NO_COLOR is not set
+	Many    bool // there are 256 colours
 	Unicode bool // box drawing and the round glyphs have one cell each
 	Links   bool // OSC 8 is understood, or ignored
 	Dark    bool // light text on a dark background, a guess when Known is false
@@ -29,6 +31,9 @@ type Caps struct {
 	Tmux    bool // sequences for the outer terminal need a wrapper
 	Dumb    bool // no cursor movement
 }
+
+// rich are terminals with 256 colours and more whose names do not say so.
+var rich = []string{"alacritty", "foot", "ghostty", "iterm2", "rio", "wezterm", "xterm-ghostty", "xterm-kitty"}
 
 // Detect reads the environment through getenv.
 func Detect(getenv func(string) string) Caps {
@@ -43,6 +48,7 @@ func Detect(getenv func(string) string) Caps {
 	utf8 := strings.Contains(locale, "utf-8") || strings.Contains(locale, "utf8")
 	c := Caps{
 		Color:   getenv("NO_COLOR") == "",
+		Many:    getenv("COLORTERM") != "" || strings.Contains(name, "256color") || strings.Contains(name, "direct") || slices.Contains(rich, name),
 		Dumb:    name == "dumb" || name == "",
 		Tmux:    getenv("TMUX") != "" || strings.HasPrefix(name, "tmux"),
 		Unicode: utf8 && name != "linux" && name != "dumb" && getenv("RUNEWIDTH_EASTASIAN") != "1",

@@ -12,14 +12,16 @@ func TestDetect(t *testing.T) {
 		env  map[string]string
 		want Caps
 	}{
-		{"usual", map[string]string{"TERM": "xterm-256color", "LANG": "en_US.UTF-8"}, Caps{Color: true, Unicode: true, Links: true, Dark: true}},
+		{"usual", map[string]string{"TERM": "xterm-256color", "LANG": "en_US.UTF-8"}, Caps{Color: true, Many: true, Unicode: true, Links: true, Dark: true}},
+		{"sixteen colours", map[string]string{"TERM": "xterm", "LANG": "en_US.UTF-8"}, Caps{Color: true, Unicode: true, Links: true, Dark: true}},
+		{"true colour", map[string]string{"TERM": "xterm", "COLORTERM": "truecolor", "LANG": "en_US.UTF-8"}, Caps{Color: true, Many: true, Unicode: true, Links: true, Dark: true}},
 		{"no colour", map[string]string{"TERM": "xterm", "LANG": "C.UTF-8", "NO_COLOR": "1"}, Caps{Unicode: true, Links: true, Dark: true}},
 		{"posix locale", map[string]string{"TERM": "xterm", "LANG": "en_US.UTF-8", "LC_ALL": "C"}, Caps{Color: true, Links: true, Dark: true}},
 		{"wide ambiguous", map[string]string{"TERM": "xterm", "LANG": "ja_JP.UTF-8", "RUNEWIDTH_EASTASIAN": "1"}, Caps{Color: true, Links: true, Dark: true}},
 		{"linux console", map[string]string{"TERM": "linux", "LANG": "en_US.UTF-8"}, Caps{Color: true, Dark: true}},
 		{"light", map[string]string{"TERM": "xterm", "LANG": "C.UTF-8", "COLORFGBG": "0;15"}, Caps{Color: true, Unicode: true, Links: true, Known: true}},
 		{"override", map[string]string{"TERM": "xterm", "LANG": "C.UTF-8", "COLORFGBG": "0;15", "ASSETDEV_THEME": "dark"}, Caps{Color: true, Unicode: true, Links: true, Known: true, Dark: true}},
-		{"tmux", map[string]string{"TERM": "tmux-256color", "LANG": "C.UTF-8"}, Caps{Color: true, Unicode: true, Links: true, Dark: true, Tmux: true}},
+		{"tmux", map[string]string{"TERM": "tmux-256color", "LANG": "C.UTF-8"}, Caps{Color: true, Many: true, Unicode: true, Links: true, Dark: true, Tmux: true}},
 	} {
 		if got := Detect(func(k string) string { return test.env[k] }); got != test.want {
 			t.Errorf("%s: got %+v, want %+v", test.name, got, test.want)

@@ -171,11 +171,11 @@ func start(ctx context.Context, binary, work string) (*camera, error) {
 	c.cmd.Dir = work
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(v, "=")
-		if !slices.Contains([]string{"CI", "NO_COLOR", "COLORTERM", "TERM_PROGRAM", "TMUX", "STY"}, name) && !strings.HasPrefix(name, "LC_") {
+		if !slices.Contains([]string{"CI", "NO_COLOR", "COLORTERM", "COLORFGBG", "TERM_PROGRAM", "TMUX", "STY"}, name) && !strings.HasPrefix(name, "LC_") {
 			c.cmd.Env = append(c.cmd.Env, v)
 		}
 	}
-	c.cmd.Env = append(c.cmd.Env, "TERM=xterm-256color", "LANG=C.UTF-8", "EDITOR=true", "USER=ada",
+	c.cmd.Env = append(c.cmd.Env, "TERM=xterm-256color", "COLORFGBG=15;0", "LANG=C.UTF-8", "EDITOR=true", "USER=ada",
 		"ASSETDEV_CACHE_DIR="+filepath.Join(work, "cache"), "ASSETDEV_STATE_DIR="+filepath.Join(work, "state"), "XDG_CONFIG_HOME="+filepath.Join(work, "config"))
 	var err error
 	if c.pty, err = pty.StartWithSize(c.cmd, &pty.Winsize{Rows: height, Cols: width}); err != nil {

@@ -39,12 +39,12 @@ func TestScreen(t *testing.T) {
 
 func TestStyles(t *testing.T) {
 	s := newScreen(8, 1)
-	s.write([]byte("a\x1b[1;36mb\x1b[22;39mc\x1b[2;94md\x1b[0;7me\x1b[48;5;1mf"))
+	s.write([]byte("a\x1b[1;36mb\x1b[22;39mc\x1b[2;94md\x1b[0;7me\x1b[0;38;5;121mf\x1b[48;5;1mg"))
 	var got []style
-	for _, c := range s.cells[0][:5] {
+	for _, c := range s.cells[0][:6] {
 		got = append(got, c.style)
 	}
-	want := []style{plain, {fg: 6, bold: true}, plain, {fg: 12, dim: true}, {fg: -1, reverse: true}}
+	want := []style{plain, {fg: 6, bold: true}, plain, {fg: 12, dim: true}, {fg: -1, reverse: true}, {fg: 121}}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// A style is how a cell is drawn. Colours are the terminal's sixteen, -1 for its own.
+// A style is how a cell is drawn. Colours are those of the 256, -1 for the terminal's own.
 type style struct {
 	fg                                  int
 	bold, dim, reverse, underline, wide bool
@@ -22,7 +22,7 @@ type cell struct {
 }
 
 // A screen is a terminal of w×h cells as far as assetdev's own renderer needs one: text, cursor movement, erasing, SGR with
-// sixteen colours. What it does not know it reports: a picture must not be made of a misread screen.
+// 256 colours. What it does not know it reports: a picture must not be made of a misread screen.
 type screen struct {
 	w, h  int
 	cells [][]cell
@@ -201,8 +201,12 @@ func (s *screen) control(text string, final byte) {
 }
 
 func (s *screen) sgr(numbers []int) {
-	for _, n := range numbers {
+	for i := 0; i < len(numbers); i++ {
+		n := numbers[i]
 		switch {
+		case n == 38 && i+2 < len(numbers) && numbers[i+1] == 5 && numbers[i+2] <= 255:
+			s.style.fg = numbers[i+2]
+			i += 2
 		case n == 0:
 			s.style = plain
 		case n == 1:

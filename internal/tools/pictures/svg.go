@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"html"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,14 +19,44 @@ const (
 	margin       = 14.0
 )
 
-// palette holds the terminal's sixteen colours, then its text and its background.
+// palette holds the sixteen colours of the terminal that is drawn; the rest of the 256 is the same in all, see hex.
 var palette = [...]string{
 	"#31353f", "#ef6b7b", "#8fcb7d", "#e3b565", "#6ea8fe", "#c58af0", "#4fc4cf", "#c8ccd4",
 	"#6b7280", "#ff8a98", "#a9dd9a", "#f2cb86", "#8fbcff", "#d7a8f5", "#7fdbe3", "#ffffff",
-	"#d7dbe2", "#15171c",
 }
 
-const ink, paper = 16, 17
+// Beside the 256 colours there are those of text and background.
+const ink, paper = 256, 257
+
+// hex returns a colour as SVG writes it.
+func hex(n int) string {
+	steps := [...]int{0, 95, 135, 175, 215, 255}
+	switch {
+	case n == ink:
+		return "#d7dbe2"
+	case n == paper:
+		return "#15171c"
+	case n < len(palette):
+		return palette[n]
+	case n >= 232:
+		return fmt.Sprintf("#%02[1]x%02[1]x%02[1]x", 8+10*(n-232))
+	}
+	n -= 16
+	return fmt.Sprintf("#%02x%02x%02x", steps[n/36], steps[n/6%6], steps[n%6])
+}
+
+// colours returns what the frames are drawn in, in order.
+func colours(frames []frame) []int {
+	used := map[int]bool{ink: true, paper: true}
+	for _, f := range frames {
+		for _, r := range f.cells {
+			for _, c := range r {
+				used[colour(c.fg)] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(used))
+}
 
 // arms says of the characters from U+2500 on which lines leave their middle up, right, down and left: 1 light, 2 heavy.
 const arms = "0101 0202 1010 2020 0000 0000 0000 0000 0000 0000 0000 0000 0110 0210 0120 0220 " +
@@ -50,10 +82,10 @@ func picture(title string, frames []frame, still int) string {
 	h := float64(len(frames[0].cells))*cellH + 2*margin
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %s %s" width="%[1]s" height="%[2]s" role="img">`+"\n<title>%[3]s</title>\n<style>\n", num(w), num(h), html.EscapeString(title))
-	fmt.Fprintf(&b, "text{font:%dpx ui-monospace,SFMono-Regular,Menlo,\"DejaVu Sans Mono\",\"Liberation Mono\",Consolas,monospace;white-space:pre;fill:%s}\n", fontSize, palette[ink])
+	fmt.Fprintf(&b, "text{font:%dpx ui-monospace,SFMono-Regular,Menlo,\"DejaVu Sans Mono\",\"Liberation Mono\",Consolas,monospace;white-space:pre;fill:%s}\n", fontSize, hex(ink))
 	b.WriteString("path{fill:none;stroke-width:1.2}.b{font-weight:bold}.d{opacity:.55}.m{text-anchor:middle}.h{stroke-width:2.4}.u{text-decoration:underline}\n")
-	for i, colour := range palette {
-		fmt.Fprintf(&b, "text.c%d,rect.c%[1]d{fill:%[2]s}path.c%[1]d{stroke:%[2]s}", i, colour)
+	for _, n := range colours(frames) {
+		fmt.Fprintf(&b, "text.c%d,rect.c%[1]d{fill:%[2]s}path.c%[1]d{stroke:%[2]s}", n, hex(n))
 	}
 	b.WriteString("\n")
 	total := time.Duration(0)
