@@ -79,10 +79,10 @@ func TestPicture(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		`<text class="c16" x="16.8" y="13.3" textLength="42">a &lt;b&gt;</text>`,
-		`<path class="c16" d="M4.2 18V13Q4.2 9 8.4 9M8.4 9H16.8"/>`,
-		`<text class="c16 m" x="88.2" y="13.3">●</text>`,
-		`<rect class="c16" x="0" y="0" width="8.4" height="18"/><text class="c17" x="0"`,
+		`<text class="c256" x="16.8" y="13.3" textLength="42">a &lt;b&gt;</text>`,
+		`<path class="c256" d="M4.2 18V13Q4.2 9 8.4 9M8.4 9H16.8"/>`,
+		`<text class="c256 m" x="88.2" y="13.3">●</text>`,
+		`<rect class="c256" x="0" y="0" width="8.4" height="18"/><text class="c257" x="0"`,
 		`<title>&lt;title&gt;</title>`,
 	} {
 		if !strings.Contains(got, want) {
