@@ -83,7 +83,7 @@ func commandList(t *testing.T) string {
 		t.Fatalf("assetdev --help: exit code %d\n%s", code, out.String())
 	}
 	_, list, ok := strings.Cut(out.String(), "\nSee:\n")
-	list, _, closed := strings.Cut(list, "\nAdditional Commands:\n")
+	list, _, closed := strings.Cut(list, "\nFlags:\n")
 	if !ok || !closed {
 		t.Fatalf("assetdev --help has another form:\n%s", out.String())
 	}

@@ -52,6 +52,7 @@ var housePlan = map[string]string{
 	"asset":                             "internal/wire",
 	"asset/assettest":                   "asset internal/wire",
 	"demo":                              "internal/git internal/child internal/diag",
+	"demo/demotest":                     "demo",
 	"demo/repo-analytics":               "asset",
 	"demo/repo-ml":                      "asset",
 	"internal/git":                      "internal/child internal/trust",

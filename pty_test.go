@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/assetdev/assetdev/cli"
+	"github.com/assetdev/assetdev/demo/demotest"
 	"github.com/assetdev/assetdev/engine"
 	"github.com/assetdev/assetdev/graph"
 	"github.com/assetdev/assetdev/tui/tuitest"
@@ -59,11 +60,7 @@ func newBench(t *testing.T, trusted bool) *bench {
 	}
 	b.env = append(b.env, "PATH="+os.Getenv("PATH"), "HOME="+home, "ASSETDEV_CACHE_DIR="+home+"/cache", "ASSETDEV_STATE_DIR="+home+"/state",
 		"GIT_CONFIG_NOSYSTEM=1", "LANG=C.UTF-8", "TERM=xterm-256color")
-	fixture, err := filepath.Abs("testdata/fixture")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := writeShop(b.dir, fixture); err != nil {
+	if err := demotest.Shop(b.dir); err != nil {
 		t.Fatal(err)
 	}
 	if trusted {

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/assetdev/assetdev/demo"
+	"github.com/assetdev/assetdev/demo/demotest"
 	"github.com/assetdev/assetdev/internal/child"
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -48,7 +48,7 @@ func scenarios(t *testing.T) testscript.Params {
 		t.Fatal(err)
 	}
 	shared := strings.Split(string(values), "\n")
-	fixture, err := filepath.Abs("testdata/fixture")
+	fake, err := filepath.Abs("engine/testdata/fake")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func scenarios(t *testing.T) testscript.Params {
 			e.Setenv("ASSETDEV_CACHE_DIR", filepath.Join(e.WorkDir, ".cache"))
 			e.Setenv("ASSETDEV_STATE_DIR", filepath.Join(e.WorkDir, ".trust"))
 			e.Setenv("GIT_CONFIG_NOSYSTEM", "1")
-			e.Setenv("FIXTURE", fixture)
+			e.Setenv("FAKE", fake)
 			e.Setenv("LANG", "C.UTF-8")
 			return os.Mkdir(filepath.Join(e.WorkDir, ".home"), 0o700)
 		},
@@ -94,37 +94,10 @@ func shop(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("shop cannot be negated")
 	}
-	ts.Check(writeShop(ts.Getenv("WORK"), ts.Getenv("FIXTURE")))
+	ts.Check(demotest.Shop(ts.Getenv("WORK")))
 	if !slices.Contains(args, "-untrusted") {
 		ts.Check(ts.Exec("assetdev", "trust"))
 	}
-}
-
-func writeShop(work, fixture string) error {
-	for _, name := range []string{"north", "south"} {
-		dir := filepath.Join(work, name)
-		if err := os.MkdirAll(dir, 0o777); err != nil {
-			return err
-		}
-		if _, err := demo.Init(dir, demo.InitOptions{Go: true, SDK: sdkFiles}); err != nil {
-			return err
-		}
-		source, err := os.ReadFile(filepath.Join(fixture, name, "assets", "main.go"))
-		if err != nil {
-			return err
-		}
-		err = errors.Join(
-			os.Remove(filepath.Join(dir, "workspace.yaml")), os.RemoveAll(filepath.Join(dir, "assets")), os.Mkdir(filepath.Join(dir, "assets"), 0o777),
-			os.WriteFile(filepath.Join(dir, "assets", "main.go"), source, 0o666),
-		)
-		if err != nil {
-			return err
-		}
-	}
-	return os.WriteFile(filepath.Join(work, "workspace.yaml"), []byte(`load_from:
-  - go_package: {package_name: ./assets, location_name: north, working_directory: ./north}
-  - go_package: {package_name: ./assets, location_name: south, working_directory: ./south}
-`), 0o666)
 }
 
 // save FILE OLD NEW replaces text in a file, which must be there once at least, as an editor does: by renaming a new file.

@@ -96,6 +96,7 @@ func TestCodeOf(t *testing.T) {
 		{t.Context(), errors.Join(done(exitNotFresh), wrong), exitFailed},
 		{t.Context(), errors.Join(errors.Join(wrong, done(exitNotFresh)), done(exitNotTrusted)), exitNotTrusted},
 		{t.Context(), errors.Join(done(exitNotTrusted), diag.New("asset", "no asset")), exitUsage},
+		{t.Context(), diag.New("partition", "no partition"), exitUsage},
 		{t.Context(), errors.Join(usage("no"), diag.New("internal", "broken")), exitInternal},
 		{t.Context(), fmt.Errorf("%w, then %w", usage("no"), diag.New("internal", "broken")), exitUsage},
 		{t.Context(), fmt.Errorf("start: %w", &engine.NeedsTrust{}), exitNotTrusted},
@@ -108,6 +109,38 @@ func TestCodeOf(t *testing.T) {
 		if got := codeOf(c.ctx, c.err); got != c.want {
 			t.Errorf("%v, interrupted %v: got exit code %d, want %d", c.err, c.ctx.Err() != nil, got, c.want)
 		}
+	}
+}
+
+// TestHelp: each command says what it does, shows how, and lists the exit codes; what is no command has no help.
+func TestHelp(t *testing.T) {
+	run := func(args ...string) (code int, said string) {
+		var out bytes.Buffer
+		code = Main(Program{Stdout: &out, Stderr: &out}, args)
+		return code, out.String()
+	}
+	for _, c := range (&app{}).root().Commands() {
+		code, said := run("help", c.Name())
+		if code != exitDone || c.Short == "" || c.Long == "" && c.Name() != "version" || !c.HasExample() || c.GroupID == "" || !strings.Contains(said, "\nExit codes: 0 done") {
+			t.Errorf("%s: got exit code %d, and not all of what help says:\n%s", c.Name(), code, said)
+		}
+		for example := range strings.SplitSeq(c.Example, "\n") {
+			words := strings.Fields(strings.TrimPrefix(example, "  source <("))
+			if name := strings.TrimSuffix(words[1], ")"); words[0] == "assetdev" && name != c.Name() && !strings.Contains(c.Long+c.Example, "assetdev "+c.Name()) {
+				t.Errorf("%s: its example is of another command: %s", c.Name(), example)
+			}
+		}
+	}
+	if code, said := run("help", "nothing"); code != exitUsage || !strings.Contains(said, `there is no command "nothing"`) {
+		t.Errorf("help of what is no command: got exit code %d, %s", code, said)
+	}
+	for _, shell := range []string{"bash", "zsh", "fish"} {
+		if code, said := run("completion", shell); code != exitDone || !strings.Contains(said, "__complete") {
+			t.Errorf("completion %s: got exit code %d, %.80s", shell, code, said)
+		}
+	}
+	if code, said := run("completion", "tcsh"); code != exitUsage || !strings.Contains(said, "bash, zsh or fish") {
+		t.Errorf("completion tcsh: got exit code %d, %s", code, said)
 	}
 }
 

@@ -22,6 +22,8 @@ func (a *app) previewCommand() *cobra.Command {
 	var partition string
 	c := &cobra.Command{
 		Use: "preview ASSET", Short: "rows of an asset's data", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeAsset,
+		Long: `Prints rows of the newest data, or of a kept version, with the names and types of their columns. Of data that is no table it prints
+what is known of it. With --json numbers are such that no reader rounds them.`,
 		Example: "  assetdev preview customer_risk_scores --rows 5\n  assetdev preview product_catalog --columns product,cost --offset 20\n  assetdev preview order_data --version 20261124-071731-a54b08-1",
 		RunE: func(_ *cobra.Command, args []string) (err error) {
 			if request.Asset, err = key(args[0]); err != nil {
@@ -35,22 +37,18 @@ func (a *app) previewCommand() *cobra.Command {
 		},
 	}
 	onePartition(c, &partition)
-	c.Flags().Int64Var(&request.Limit, "rows", 10, "number of rows")
-	c.Flags().Int64Var(&request.Offset, "offset", 0, "first row, from 0")
-	c.Flags().StringSliceVar(&request.Columns, "columns", nil, "names of columns, with commas")
-	c.Flags().StringVar(&request.Version, "version", "", "a kept version, as versions shows it")
+	c.Flags().Int64Var(&request.Limit, "rows", 10, "`N` rows at most")
+	c.Flags().Int64Var(&request.Offset, "offset", 0, "begin with row `N`, counted from 0")
+	c.Flags().StringSliceVar(&request.Columns, "columns", nil, "`NAMES` of columns, with commas between (default: all)")
+	c.Flags().StringVar(&request.Version, "version", "", "kept version `V`, as versions shows it (default: the newest)")
 	return c
 }
 
 func (a *app) preview(e *engine.Engine, s *engine.Snapshot, r engine.PageRequest) error {
-	named := r.Asset
-	r.Asset = s.Freshness.Default(r.Asset)
+	r.Asset = a.lastPartition(s, r.Asset)
 	p, err := e.Preview(a.ctx, r)
 	if err != nil {
 		return err
-	}
-	if r.Asset != named {
-		a.remark("partition %s, the last that exists (others: --partition)", r.Asset.Partition())
 	}
 	version := r.Version
 	if record := s.Freshness.Stored(r.Asset).Record; version == "" && record != nil {
@@ -137,20 +135,18 @@ func (a *app) versionsCommand() *cobra.Command {
 	var partition string
 	c := &cobra.Command{
 		Use: "versions ASSET", Short: "the kept versions of an asset's data", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeAsset,
+		Long:    `Prints the versions that retention keeps (keep: in assetdev.yaml), newest first, with rows, size, commit and who made them.`,
+		Example: "  assetdev versions order_data\n  assetdev preview order_data --version 20261124-071731-a54b08-1",
 		RunE: func(_ *cobra.Command, args []string) error {
 			k, err := key(args[0])
 			if err != nil {
 				return err
 			}
 			return a.withStored(func(e *engine.Engine, s *engine.Snapshot) error {
-				named := k.At(partition)
-				k := s.Freshness.Default(named)
+				k := a.lastPartition(s, k.At(partition))
 				records, err := e.Versions(a.ctx, k)
 				if err != nil {
 					return err
-				}
-				if k != named {
-					a.remark("partition %s, the last that exists (others: --partition)", k.Partition())
 				}
 				current := ""
 				if r := s.Freshness.Stored(k).Record; r != nil {
@@ -195,6 +191,8 @@ func (a *app) rollbackCommand() *cobra.Command {
 	var partition string
 	c := &cobra.Command{
 		Use: "rollback ASSET VERSION", Short: "make a kept version the newest data again", Args: cobra.ExactArgs(2), ValidArgsFunction: a.completeAsset,
+		Long: `Nothing is run, and the version that was the newest stays. What the asset's code is now does not change: when it is not the code that
+made the version, the asset is stale.`,
 		Example: "  assetdev versions order_data\n  assetdev rollback order_data 20261124-071731-a54b08-1",
 		RunE: func(_ *cobra.Command, args []string) error {
 			k, err := key(args[0])
@@ -276,6 +274,9 @@ func (a *app) gcCommand() *cobra.Command {
 	var dryRun bool
 	c := &cobra.Command{
 		Use: "gc", Short: "retention: remove old versions and runs", Args: cobra.NoArgs,
+		Long: `Removes what keep: in assetdev.yaml does not keep, by default all but the last 5 versions of each asset, and runs older than 30 days.
+The newest data of an asset is never removed. The end of each run does the same.`,
+		Example: "  assetdev gc --dry-run",
 		RunE: func(*cobra.Command, []string) error {
 			return a.withStored(func(e *engine.Engine, _ *engine.Snapshot) error {
 				report, err := e.Collect(a.ctx, dryRun)
@@ -302,6 +303,8 @@ func (a *app) runsCommand() *cobra.Command {
 	limit := 20
 	c := &cobra.Command{
 		Use: "runs", Short: "the history of runs, newest first", Args: cobra.NoArgs,
+		Long:    "Prints the runs of this workspace: when, how long, how they ended, who began them, what was selected, and how many steps ended how.",
+		Example: "  assetdev runs --limit 5\n  assetdev runs --json",
 		RunE: func(*cobra.Command, []string) error {
 			if limit < 0 {
 				return usage("--limit %d: it cannot be negative", limit)
@@ -331,14 +334,16 @@ func (a *app) runsCommand() *cobra.Command {
 			})
 		},
 	}
-	c.Flags().IntVar(&limit, "limit", 20, "how many, 0 for all")
+	c.Flags().IntVar(&limit, "limit", 20, "`N` runs at most, 0 for all")
 	return c
 }
 
 func (a *app) logsCommand() *cobra.Command {
 	var partition string
 	c := &cobra.Command{
-		Use: "logs RUN [ASSET]", Short: "what the steps of a run said", Args: cobra.RangeArgs(1, 2),
+		Use: "logs RUN [ASSET]", Short: "what the steps of a run said", Args: cobra.RangeArgs(1, 2), ValidArgsFunction: a.completeRun,
+		Long: `Prints what the steps of a run printed and logged, or the step of one asset. What was printed beyond the limit of a step's log is not
+kept; the log says so.`,
 		Example: "  assetdev runs\n  assetdev logs 20261124-071731-a54b08\n  assetdev logs 20261124-071731-a54b08 order_data",
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.withStored(func(e *engine.Engine, _ *engine.Snapshot) error {

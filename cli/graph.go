@@ -16,6 +16,8 @@ func (a *app) graphCommand() *cobra.Command {
 	var selects []string
 	c := &cobra.Command{
 		Use: "graph [SELECTION]", Short: "the asset graph, as text, dot, mermaid, svg or json", ValidArgsFunction: a.completeSelection,
+		Long: `Draws the selected assets, by default all, with the edges between them: as text in lanes, one for each code location, as an SVG for a
+document, as source for Graphviz or Mermaid, or as JSON.`,
 		Example: "  assetdev graph\n  assetdev graph +customer_risk_scores --format svg >graph.svg\n  assetdev graph --format dot | dot -Tpdf >graph.pdf",
 		RunE: func(_ *cobra.Command, args []string) error {
 			if a.json {
@@ -30,8 +32,9 @@ func (a *app) graphCommand() *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringVar(&format, "format", "text", "text, dot, mermaid, svg or json")
+	c.Flags().StringVar(&format, "format", "text", "`FORMAT`: text, dot, mermaid, svg or json")
 	c.Flags().StringArrayVarP(&selects, "select", "s", nil, "`SELECTION` of assets")
+	completeFlag(c, "format", "text", "dot", "mermaid", "svg", "json")
 	return c
 }
 

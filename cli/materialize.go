@@ -24,6 +24,8 @@ func (a *app) planCommand() *cobra.Command {
 	var parts choice
 	c := &cobra.Command{
 		Use: "plan SELECTION", Short: "what materialize would run, in order, with reasons", ValidArgsFunction: a.completeSelection,
+		Long: `Prints the steps in an order in which they may run, each with its first reason and with how long it took the last time. A step that may be
+cut off need not run when what it waits for turns out unchanged. Nothing is run.`,
 		Example: "  assetdev plan customer_risk_scores\n  assetdev plan 'group:ml_features' --json",
 		RunE: func(_ *cobra.Command, args []string) (err error) {
 			if m.Config, err = config.load(); err != nil {
@@ -144,7 +146,8 @@ func (a *app) materializeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "materialize SELECTION", Aliases: []string{"mat"}, Short: "the selection with its stale, missing and overdue upstreams",
 		Long: `Runs the selected assets and exactly those of their upstreams that are stale, missing or overdue, in dependency order,
-across repositories. What is fresh is not run again without --force.`,
+across repositories. What is fresh is not run again without --force. When a step fails, what reads it is skipped and the rest
+goes on. Exits with 1 when a step or a check failed, or when something selected cannot run.`,
 		Example:           "  assetdev materialize customer_risk_scores\n  assetdev materialize 'group:ml_models and status:stale' --jobs 4",
 		ValidArgsFunction: a.completeSelection,
 		RunE: func(_ *cobra.Command, args []string) (err error) {
@@ -178,8 +181,8 @@ across repositories. What is fresh is not run again without --force.`,
 	parts.flags(c)
 	c.Flags().BoolVar(&m.Debug, "pdb", false, "each step has the terminal, so that breakpoint() works")
 	c.Flags().BoolVar(&m.FailFast, "fail-fast", false, "start nothing more after the first failure")
-	c.Flags().IntVar(&m.Jobs, "jobs", 0, "steps at once (default: the setting, else the number of processors)")
-	c.Flags().DurationVar(&m.Timeout, "timeout", 0, "time limit of each step, as 90s")
+	c.Flags().IntVar(&m.Jobs, "jobs", 0, "`N` steps at once (default: the setting, else the number of processors)")
+	c.Flags().DurationVar(&m.Timeout, "timeout", 0, "time limit `D` of each step, as 90s")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "only print the plan")
 	return c
 }
@@ -556,6 +559,8 @@ func (a *app) watchCommand() *cobra.Command {
 	var once bool
 	c := &cobra.Command{
 		Use: "watch [SELECTION]", Short: "keep the selection fresh on every save, without a screen", ValidArgsFunction: a.completeSelection,
+		Long: `Materializes what a save made stale in the selection, by default in all assets, within auto-run's limits (auto_run: in assetdev.yaml),
+and says of the rest why it does not start. Ends with ctrl+c (exit code 130), or with --once when nothing is left to start.`,
 		Example: "  assetdev watch customer_risk_scores --budget 30s\n  assetdev watch --once --json",
 		RunE: func(_ *cobra.Command, args []string) (err error) {
 			if args = selection(args, selects); len(args) > 0 {
@@ -570,7 +575,7 @@ func (a *app) watchCommand() *cobra.Command {
 	c.Flags().StringArrayVarP(&selects, "select", "s", nil, "`SELECTION` of assets")
 	c.Flags().BoolVar(&auto.CatchUp, "catch-up", false, "also what is stale already")
 	c.Flags().BoolVar(&once, "once", false, "catch up, then stop when nothing is left to start")
-	c.Flags().DurationVar(&auto.Budget, "budget", 0, "start by itself only what is forecast to take less, as 10s")
+	c.Flags().DurationVar(&auto.Budget, "budget", 0, "start by itself only what is forecast to take less than `D`, as 10s (default: the setting)")
 	return c
 }
 

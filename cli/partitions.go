@@ -45,6 +45,15 @@ func onePartition(c *cobra.Command, key *string) {
 	c.Flags().StringVar(key, "partition", "", "partition `KEY`, of an asset that has partitions (default: the last that exists)")
 }
 
+// lastPartition returns the partition that is meant where none is named, and says which: the last that exists.
+func (a *app) lastPartition(s *engine.Snapshot, named graph.Key) graph.Key {
+	key := s.Freshness.Default(named)
+	if key != named && !a.json {
+		a.remark("partition %s, the last that exists (others: --partition)", key.Partition())
+	}
+	return key
+}
+
 // arguments is how an asset or a partition of one is named on a command line.
 func arguments(key graph.Key) string {
 	if partition := key.Partition(); partition != "" {

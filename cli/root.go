@@ -186,7 +186,7 @@ func codeOfPart(err error) int {
 		return exitNotTrusted
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted
-	case errors.As(err, &d) && (d.Kind == "workspace" || d.Kind == "usage" || d.Kind == "selection" || d.Kind == "asset"):
+	case errors.As(err, &d) && (d.Kind == "workspace" || d.Kind == "usage" || d.Kind == "asset" || d.Kind == "partition"):
 		return exitUsage
 	case errors.As(err, &d) && d.Kind == "internal":
 		return exitInternal
@@ -234,7 +234,16 @@ const rootHelp = `assetdev is the workbench for data assets whose code lives in 
 
 It loads workspace.yaml, shows the asset graph across repositories with what is stale and why, materializes the selected
 asset with exactly its stale upstreams, and shows the resulting rows. Without a command it opens the screen, or, when
-there is no terminal, prints the status.`
+there is no terminal, prints the status.
+
+Results go to stdout, everything else to stderr; --json prints JSON, errors too.`
+
+// exitHelp is below the flags of every command's help.
+const exitHelp = `
+Exit codes: 0 done, 1 something failed, 2 wrong usage or workspace.yaml, 3 --exit-code and not fresh, 4 not trusted, 5 a bug, 130 interrupted
+`
+
+const completionHelp = `Prints a script that completes commands, flags, asset keys, selections and runs. Completing executes nothing of a workspace.`
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
@@ -249,6 +258,7 @@ func (a *app) root() *cobra.Command {
 		},
 	}
 	root.SetVersionTemplate("assetdev {{.Version}}\n")
+	root.SetUsageTemplate(root.UsageTemplate() + exitHelp)
 	flags := root.PersistentFlags()
 	flags.StringVarP(&a.workspace, "workspace", "w", "", "workspace `FILE` (default: workspace.yaml, searched upwards)")
 	flags.BoolVar(&a.json, "json", false, "print JSON")
@@ -257,7 +267,7 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVar(&a.noColor, "no-color", false, "no colour")
 	flags.BoolVar(&a.ascii, "ascii", false, "draw with ASCII characters only")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print nothing but results")
-	flags.CountVarP(&a.verbose, "verbose", "v", "print more")
+	flags.CountVarP(&a.verbose, "verbose", "v", "print more``") // no name for its value, which nobody types
 	root.AddGroup(&cobra.Group{ID: "see", Title: "See:"}, &cobra.Group{ID: "do", Title: "Do:"}, &cobra.Group{ID: "set", Title: "Set up:"})
 	add := func(group string, commands ...*cobra.Command) {
 		for _, c := range commands {
@@ -268,7 +278,9 @@ func (a *app) root() *cobra.Command {
 	add("see", a.statusCommand(), a.listCommand(), a.whyCommand(), a.planCommand(), a.previewCommand(), a.versionsCommand(), a.pathCommand(), a.graphCommand(),
 		a.runsCommand(), a.logsCommand(), a.locationsCommand())
 	add("do", a.materializeCommand(), a.watchCommand(), a.rollbackCommand(), a.adoptCommand(), a.gcCommand())
-	add("set", a.demoCommand(), a.initCommand(), a.trustCommand(), a.doctorCommand(), a.verifyCommand(), a.versionCommand())
+	add("set", a.demoCommand(), a.initCommand(), a.trustCommand(), a.doctorCommand(), a.verifyCommand(), a.completionCommand(), a.versionCommand())
+	root.SetHelpCommand(helpCommand())
+	root.SetHelpCommandGroupID("set")
 	return root
 }
 

@@ -41,6 +41,9 @@ func (a *app) screen(workspace string) (err error) {
 func (a *app) locationsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "locations", Short: "code locations, their state, environment and load time", Args: cobra.NoArgs,
+		Long: `Prints the code locations of the workspace and what is worth knowing of them; -v adds their jobs, resources, and the schedules and sensors
+that assetdev does not run. Exits with 1 when one does not load.`,
+		Example: "  assetdev locations -v",
 		RunE: func(*cobra.Command, []string) error {
 			return a.withGraph(func(_ *engine.Engine, s *engine.Snapshot) error {
 				if a.json {
@@ -114,6 +117,7 @@ func (a *app) trustCommand() *cobra.Command {
 		Use: "trust", Short: "let assetdev execute this workspace's code, or no longer", Args: cobra.NoArgs,
 		Long: `assetdev executes nothing of a workspace before you trust it. Your answer is remembered outside the workspace, for its
 folder and the content of every file that says what is executed; when one of them changes you are asked again.`,
+		Example: "  assetdev trust\n  assetdev trust --yes\n  assetdev trust --revoke",
 		RunE: func(*cobra.Command, []string) (err error) {
 			e, err := a.open(engine.Options{Passive: true})
 			if err != nil {
@@ -177,6 +181,10 @@ terminal it materializes everything and prints the first rows of customer_risk_s
 
 With --python the repositories are Dagster projects, and DIR gets a Python environment for them in .venv: made by uv, where there
 is one, else by the first Python 3.10 or later and its pip.`,
+		Example: "  assetdev demo\n  assetdev demo shop --python --no-ui",
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			dir := "assetdev-demo"
 			if len(args) == 1 {
@@ -295,6 +303,7 @@ func (a *app) initCommand() *cobra.Command {
 		Long: `Looks in the current folder and those below for Dagster projects (pyproject.toml with tool.dg or tool.dagster, dg.toml, definitions.py)
 and Go programs of assets, and writes a workspace.yaml that names them where there is none. It changes nothing that is there, and
 executes nothing. With --go it writes a Go module with a first asset.`,
+		Example: "  assetdev init\n  assetdev init --go",
 		RunE: func(*cobra.Command, []string) error {
 			dir, err := os.Getwd()
 			if err != nil {
@@ -338,6 +347,9 @@ executes nothing. With --go it writes a Go module with a first asset.`,
 func (a *app) doctorCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "doctor", Short: "what is wrong with the set-up, and how to mend it", Args: cobra.NoArgs,
+		Long: `Looks at the workspace file, trust, the tools that are needed, each code location with its environment, the storage, and dependencies that
+nobody defines, and prints a line for each with what mends it. Exits with 1 when something is an error.`,
+		Example: "  assetdev doctor\n  assetdev doctor --json",
 		RunE: func(*cobra.Command, []string) error {
 			return a.with(engine.Options{}, func(e *engine.Engine, _ *engine.Snapshot) error { return a.findings(e.Doctor()) })
 		},
@@ -347,6 +359,9 @@ func (a *app) doctorCommand() *cobra.Command {
 func (a *app) verifyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "verify", Short: "full check of the stored data against its records", Args: cobra.NoArgs,
+		Long: `Reads every kept version and compares it with what its record says, and looks for files that no record names. It changes nothing, and reads
+all data once. Exits with 1 when something is not as it should be.`,
+		Example: "  assetdev verify",
 		RunE: func(*cobra.Command, []string) error {
 			return a.with(engine.Options{Passive: true}, func(e *engine.Engine, _ *engine.Snapshot) error {
 				found, err := e.Verify(a.ctx)
@@ -387,6 +402,7 @@ func (a *app) findings(found []engine.Finding) error {
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "the version of assetdev", Args: cobra.NoArgs,
+		Example: "  assetdev version --json",
 		RunE: func(*cobra.Command, []string) error {
 			if a.json {
 				return printJSON(a.Stdout, map[string]any{"format": 1, "version": a.Version})
@@ -397,12 +413,78 @@ func (a *app) versionCommand() *cobra.Command {
 	}
 }
 
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Short: "what a command does", Long: "Prints what assetdev COMMAND --help prints.", Args: cobra.MaximumNArgs(1),
+		Example: "  assetdev help materialize",
+		ValidArgsFunction: func(c *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
+			for _, other := range c.Root().Commands() {
+				if len(args) == 0 && other.IsAvailableCommand() {
+					names = append(names, other.Name()+"\t"+other.Short)
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			about, rest, err := c.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return usage("there is no command %q", args[0])
+			}
+			about.InitDefaultHelpFlag()
+			return about.Help()
+		},
+	}
+}
+
+func (a *app) completionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "completion SHELL", Short: "a completion script for bash, zsh or fish", Long: completionHelp,
+		Example:   "  source <(assetdev completion bash)                                    # this shell; zsh likewise\n  assetdev completion fish >~/.config/fish/completions/assetdev.fish",
+		ValidArgs: []string{"bash", "zsh", "fish"}, Args: cobra.ExactArgs(1), DisableFlagsInUseLine: true,
+		RunE: func(c *cobra.Command, args []string) error {
+			switch args[0] {
+			case "bash":
+				return c.Root().GenBashCompletionV2(a.Stdout, true)
+			case "zsh":
+				return c.Root().GenZshCompletion(a.Stdout)
+			case "fish":
+				return c.Root().GenFishCompletion(a.Stdout, true)
+			}
+			return usage("there is no completion for %q: bash, zsh or fish", args[0])
+		},
+	}
+}
+
 // completeAsset completes one asset key, from the stored graph alone: completing executes nothing.
 func (a *app) completeAsset(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	return a.complete(typed, false)
+}
+
+// completeRun completes the run of logs, newest first, then one of its assets.
+func (a *app) completeRun(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	file, err := a.find()
+	if err != nil || len(args) > 1 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	if len(args) == 1 {
+		return a.complete(typed, false)
+	}
+	runs, err := engine.StoredRuns(file)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return runs, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+}
+
+// completeFlag completes a flag that takes one of a few words.
+func completeFlag(c *cobra.Command, flag string, words ...string) {
+	err := c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+	if err != nil {
+		panic(err) // the command has no such flag
+	}
 }
 
 // completeSelection completes keys, group: and code_location: words.

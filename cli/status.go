@@ -19,6 +19,8 @@ func (a *app) statusCommand() *cobra.Command {
 	var parts choice
 	c := &cobra.Command{
 		Use: "status [SELECTION]", Short: "freshness of every asset, and why", ValidArgsFunction: a.completeSelection,
+		Long: `Prints for each selected asset, by default for all: its status, when its data was made, its rows, how long that took, and the first
+reason why it is not fresh. Exits with 1 when a code location does not load, and with --exit-code 3 when something is not fresh.`,
 		Example: "  assetdev status\n  assetdev status 'status:stale'\n  assetdev status +customer_risk_scores --exit-code --json",
 		RunE: func(_ *cobra.Command, args []string) error {
 			p, err := parts.read()
@@ -172,6 +174,7 @@ func (a *app) listCommand() *cobra.Command {
 	var selects []string
 	c := &cobra.Command{
 		Use: "list [SELECTION]", Short: "asset keys, one a line", ValidArgsFunction: a.completeSelection,
+		Long:    "Prints the keys of the selected assets, by default of all, for scripts and for trying a selection.",
 		Example: "  assetdev list 'group:ml_models'\n  assetdev list order_data+",
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.withGraph(func(_ *engine.Engine, s *engine.Snapshot) error {
@@ -197,13 +200,15 @@ func (a *app) pathCommand() *cobra.Command {
 	var partition string
 	c := &cobra.Command{
 		Use: "path ASSET", Short: "the file with an asset's newest data", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeAsset,
+		Long:    "Prints where the newest data of the asset lies. Any program may read the file; the next materialization replaces it as a whole.",
+		Example: "  assetdev path customer_risk_scores\n  duckdb -c \"from '$(assetdev path order_data)' limit 5\"",
 		RunE: func(_ *cobra.Command, args []string) error {
 			k, err := key(args[0])
 			if err != nil {
 				return err
 			}
 			return a.withStored(func(e *engine.Engine, s *engine.Snapshot) error {
-				k := s.Freshness.Default(k.At(partition))
+				k := a.lastPartition(s, k.At(partition))
 				if _, err := e.Versions(a.ctx, k); err != nil {
 					return err
 				}
@@ -224,7 +229,9 @@ func (a *app) whyCommand() *cobra.Command {
 	var partition string
 	c := &cobra.Command{
 		Use: "why ASSET", Short: "the chain from an asset to what made it stale", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeAsset,
-		Example: "  assetdev why customer_risk_scores",
+		Long: `Prints each chain of reasons from the asset down to its cause: the file, line and symbol that changed, with the lines where their old
+text is known, or the data. Of a fresh asset it says that it is fresh.`,
+		Example: "  assetdev why customer_risk_scores\n  assetdev why customer_risk_scores --json",
 		RunE: func(_ *cobra.Command, args []string) error {
 			k, err := key(args[0])
 			if err != nil {

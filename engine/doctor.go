@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/assetdev/assetdev/engine/event"
+	"github.com/assetdev/assetdev/engine/history"
 	"github.com/assetdev/assetdev/graph"
 	"github.com/assetdev/assetdev/internal/git"
 	"github.com/assetdev/assetdev/internal/trust"
@@ -87,6 +88,18 @@ func StoredWords(file string, attributes bool) ([]string, error) {
 	return slices.Compact(words), nil
 }
 
+// StoredRuns returns the newest runs of a workspace, newest first, each with a tab and its state behind it, as completion shows them.
+// It executes nothing.
+func StoredRuns(file string) ([]string, error) {
+	const most = 30
+	runs, err := history.Open(filepath.Join(filepath.Dir(file), ".assetdev")).Runs(most)
+	words := make([]string, len(runs))
+	for i, r := range runs {
+		words[i] = r.Run + "\t" + r.State
+	}
+	return words, err
+}
+
 // FileName returns the workspace file relative to its folder: its name.
 func (w Workspace) FileName() string { return filepath.Base(w.File) }
 
@@ -123,10 +136,8 @@ func (e *Engine) Collect(ctx context.Context, dryRun bool) (Collected, error) {
 		return Collected{}, err
 	}
 	out := Collected{Versions: len(report.Deleted), Bytes: report.Bytes}
-	if !dryRun {
-		if out.Runs, err = e.prune(); err != nil {
-			return out, err
-		}
+	if out.Runs, err = e.prune(dryRun); err != nil {
+		return out, err
 	}
 	out.Kept, err = e.manager.Size(ctx)
 	return out, err
@@ -146,14 +157,14 @@ func writable(dir string) error {
 	}
 }
 
-// prune removes what the settings do not keep of the history, and returns how many runs that were.
-func (e *Engine) prune() (int, error) {
+// prune removes what the settings do not keep of the history, and returns how many runs that were; with dryRun it only counts them.
+func (e *Engine) prune(dryRun bool) (int, error) {
 	keep := e.ws.Settings.Keep
 	var before time.Time
 	if keep.RunsFor > 0 {
 		before = time.Now().Add(-keep.RunsFor)
 	}
-	return e.history.Prune(before, keep.Runs)
+	return e.history.Prune(before, keep.Runs, dryRun)
 }
 
 // RunAssets returns the assets that have a step in a run of the history, in the order in which the steps first spoke.

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/assetdev/assetdev/demo"
+	"github.com/assetdev/assetdev/demo/demotest"
 	"github.com/assetdev/assetdev/engine/event"
 	"github.com/assetdev/assetdev/graph"
 	"github.com/assetdev/assetdev/internal/child"
@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-// A shop is an opened workspace of the two small repositories in testdata/fixture.
+// A shop is an opened workspace of the two small repositories of package demotest.
 type shop struct {
 	t      *testing.T
 	dir    string
@@ -39,25 +39,9 @@ type shop struct {
 func openShop(t *testing.T, o Options) *shop {
 	t.Helper()
 	s := &shop{t: t, dir: t.TempDir()}
-	for _, name := range []string{"north", "south"} {
-		dir := filepath.Join(s.dir, name)
-		if err := os.Mkdir(dir, 0o777); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := demo.Init(dir, demo.InitOptions{Go: true, SDK: os.DirFS("..")}); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.RemoveAll(filepath.Join(dir, "assets")); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.CopyFS(filepath.Join(dir, "assets"), os.DirFS(filepath.Join("../testdata/fixture", name, "assets"))); err != nil {
-			t.Fatal(err)
-		}
+	if err := demotest.Shop(s.dir); err != nil {
+		t.Fatal(err)
 	}
-	s.write("workspace.yaml", `load_from:
-  - go_package: {package_name: ./assets, location_name: north, working_directory: ./north}
-  - go_package: {package_name: ./assets, location_name: south, working_directory: ./south}
-`)
 	s.open(o)
 	return s
 }

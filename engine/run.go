@@ -295,7 +295,7 @@ func (e *Engine) startQueued() {
 // tidy applies retention and measures the storage, after a run.
 func (e *Engine) tidy(ctx context.Context) {
 	_, collectErr := e.manager.Collect(ctx, false)
-	_, pruneErr := e.prune()
+	_, pruneErr := e.prune(false)
 	if err := errors.Join(collectErr, pruneErr); err != nil && ctx.Err() == nil {
 		e.post(func() { e.notice(diag.New("storage", "retention: %w", err)) })
 	}

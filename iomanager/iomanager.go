@@ -484,7 +484,8 @@ func (m *Manager) version(ctx context.Context, key graph.Key, version string) (*
 		}
 		return e, nil
 	}
-	return nil, diag.New("usage", "%s has no version %q: %w", key, version, fs.ErrNotExist).WithHint("see: assetdev versions %s", arguments(key))
+	none := &diag.Error{Kind: "usage", What: fmt.Sprintf("%s has no version %q", key, version), Err: fs.ErrNotExist}
+	return nil, none.WithHint("see: assetdev versions %s", arguments(key))
 }
 
 // Preview reads rows of a version, "" being the newest: its name, the number of its record, a run's id, or (the beginning of) a data

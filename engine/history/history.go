@@ -246,8 +246,8 @@ func (h *History) Events(run string, yield func(event.Event) bool) error {
 }
 
 // Prune removes runs that began before the time, and runs beyond the newest keep (0: all may stay), except the newest one. When a
-// run began stands in its id; no run is read. It returns how many it removed.
-func (h *History) Prune(before time.Time, keep int) (int, error) {
+// run began stands in its id; no run is read. It returns how many it removed, or with dryRun would remove.
+func (h *History) Prune(before time.Time, keep int, dryRun bool) (int, error) {
 	entries, err := os.ReadDir(filepath.Join(h.dir, "runs"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
@@ -267,9 +267,11 @@ func (h *History) Prune(before time.Time, keep int) (int, error) {
 		if seen == 1 || !began.Before(before) && (keep == 0 || seen <= keep) || h.locked(entry.Name()) {
 			continue
 		}
-		if err := os.RemoveAll(h.Dir(entry.Name())); err != nil {
-			problems = append(problems, err)
-			continue
+		if !dryRun {
+			if err := os.RemoveAll(h.Dir(entry.Name())); err != nil {
+				problems = append(problems, err)
+				continue
+			}
 		}
 		removed++
 	}

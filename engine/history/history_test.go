@@ -142,7 +142,10 @@ func TestPruneKeepsTheNewest(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n, err := h.Prune(noon.Add(time.Hour), 0); err != nil || n != 1 {
+	if n, err := h.Prune(noon.Add(time.Hour), 0, true); err != nil || n != 1 {
+		t.Errorf("a dry run: got %d, %v, want 1", n, err)
+	}
+	if n, err := h.Prune(noon.Add(time.Hour), 0, false); err != nil || n != 1 {
 		t.Fatalf("removed %d, %v, want 1", n, err)
 	}
 	if runs, _ := h.Runs(0); len(runs) != 1 || runs[0].Run != "20261124-120500-000002" {

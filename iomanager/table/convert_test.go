@@ -21,9 +21,14 @@ import (
 // wantFinding checks the text of an error and that it is one about data.
 func wantFinding(t *testing.T, err error, want string) {
 	t.Helper()
+	wantKind(t, err, "data", want)
+}
+
+func wantKind(t *testing.T, err error, kind, want string) {
+	t.Helper()
 	finding := (*diag.Error)(nil)
-	if !errors.As(err, &finding) || finding.Kind != "data" || !strings.Contains(finding.What, want) {
-		t.Errorf("got %v, want a finding about data with %q", err, want)
+	if !errors.As(err, &finding) || finding.Kind != kind || !strings.Contains(finding.What, want) {
+		t.Errorf("got %#v, want a finding of the kind %s with %q", err, kind, want)
 	}
 }
 

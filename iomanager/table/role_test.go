@@ -83,7 +83,11 @@ func TestErrorsNameTheFile(t *testing.T) {
 		{good, `no column "idd"`, []string{"idd"}},
 	} {
 		_, err := Page(t.Context(), test.file, PageRequest{Limit: 1, Columns: test.columns})
-		wantFinding(t, err, test.want)
+		kind := "data"
+		if test.columns != nil {
+			kind = "usage"
+		}
+		wantKind(t, err, kind, test.want)
 		if got, want := fmt.Sprint(err), test.file+": "+test.want; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}

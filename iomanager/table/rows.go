@@ -125,7 +125,7 @@ func (s *source) noColumn(name string) error {
 	if more := len(names) - most; more > 0 {
 		hint += fmt.Sprintf(" and %d more", more)
 	}
-	return diag.New("data", "no column %q", name).WithHint("%s", hint)
+	return diag.New("usage", "no column %q", name).WithHint("%s", hint)
 }
 
 // formatCell formats one value. Texts, binaries and nested values are cut to most bytes, when that is not 0.

@@ -37,7 +37,8 @@ const (
 // A Call is one request to one process that speaks the wire protocol: it starts the process, asks, listens, and sees to it that the process
 // ends. Kinds of locations whose processes answer one request each are built on it.
 type Call struct {
-	// Command is what to start. Channel, Stdout and Stderr are set by Do.
+	// Command is what to start. Channel, Stdout and Stderr are set by Do, and for a step the variables of its environment that tell it
+	// what it is: ASSETDEV_RUN, ASSETDEV_ASSET, and ASSETDEV_VIEW and SHARED_ASSETS_PATH, which are its view.
 	Command child.Command
 	// Timeout is how long the process may take to answer; 0 is for ever.
 	Timeout time.Duration
@@ -89,11 +90,11 @@ func (c Call) Do(ctx context.Context, q wire.Request) (Answer, error) {
 	if command.Drain == 0 {
 		command.Drain = 500 * time.Millisecond
 	}
-	if q.View != "" {
+	if q.Type == wire.Materialize {
 		if command.Env == nil {
 			command.Env = os.Environ()
 		}
-		command.Env = append(slices.Clip(command.Env), "SHARED_ASSETS_PATH="+q.View)
+		command.Env = append(slices.Clip(command.Env), "ASSETDEV_RUN="+q.Run, "ASSETDEV_ASSET="+q.Asset, "ASSETDEV_VIEW="+q.View, "SHARED_ASSETS_PATH="+q.View)
 	}
 	start := c.Start
 	if start == nil {

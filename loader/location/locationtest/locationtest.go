@@ -27,7 +27,7 @@ import (
 // A Behaviour is what the code of a location does. It does the same when it is described and when it materializes, unless said otherwise.
 //
 // Well-behaved code defines the assets "a/b" (group "g") and "c" (which has the input "a/b") and the problem "d is wrong". It
-// materializes "a/b" so: it prints "view " and the value of SHARED_ASSETS_PATH to stdout, logs the warning "careful", reports the progress 0.5
+// materializes "a/b" so: it prints "view " and the values of SHARED_ASSETS_PATH, ASSETDEV_VIEW, ASSETDEV_RUN and ASSETDEV_ASSET to stdout, logs the warning "careful", reports the progress 0.5
 // "half", the metadata text "words" and number 3, writes "data" to the output, and has the result arrow, 5 rows, data version "v1".
 // Any other asset is the error `no asset "KEY" here`.
 //
@@ -238,7 +238,7 @@ func materialize(t *testing.T, l location.Location, b Behaviour, w want) {
 	if got.Build == "" {
 		t.Error("got no build")
 	}
-	lines := []string{"log warning careful", "stdout  view " + r.View, "progress 0.5 half"}
+	lines := []string{"log warning careful", fmt.Sprintf("stdout  view %s %s %s %s", r.View, r.View, r.Run, r.Asset), "progress 0.5 half"}
 	if b == Prints {
 		lines = append(lines, `stdout  {"type":"result","result":{"format":"none"}}`, "stderr  on stderr", "stdout  \x00\xff\x1b[2J")
 	}

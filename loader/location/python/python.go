@@ -298,9 +298,6 @@ func (l *Location) ask(ctx context.Context, q wire.Request, timeout time.Duratio
 		return location.Answer{}, "", &location.Error{Message: err.Error(), Cause: err}
 	}
 	env := append(withLib(e.environ(l.config.Env), lib), "ASSETDEV_TARGET="+string(about))
-	if q.Type == wire.Materialize {
-		env = append(env, "ASSETDEV_RUN="+q.Run, "ASSETDEV_ASSET="+q.Asset, "ASSETDEV_VIEW="+q.View)
-	}
 	call := location.Call{
 		Command: child.Command{Path: e.Python, Args: workerArgs("worker"), Dir: l.config.WorkspaceDir, Env: env, Grace: grace},
 		Timeout: timeout, Output: out,

@@ -145,7 +145,7 @@ func main() {
 		say(object{"type": "error", "error": object{"message": fmt.Sprintf("no asset %q here", request.Asset)}})
 		return
 	}
-	fmt.Println("view", os.Getenv("SHARED_ASSETS_PATH"))
+	fmt.Println("view", os.Getenv("SHARED_ASSETS_PATH"), os.Getenv("ASSETDEV_VIEW"), os.Getenv("ASSETDEV_RUN"), os.Getenv("ASSETDEV_ASSET"))
 	say(object{"type": "log", "log": object{"level": "warning", "text": "careful"}})
 	say(object{"type": "progress", "progress": object{"fraction": 0.5, "text": "half"}})
 	say(object{"type": "metadata", "metadata": object{"text": "words", "number": 3}})

@@ -106,7 +106,7 @@ def serve():
     elif request["asset"] != "a/b":
         say(type="error", error={"message": 'no asset "%s" here' % request["asset"]})
     else:
-        print("view", os.environ["SHARED_ASSETS_PATH"], flush=True)
+        print("view", *(os.environ[name] for name in ("SHARED_ASSETS_PATH", "ASSETDEV_VIEW", "ASSETDEV_RUN", "ASSETDEV_ASSET")), flush=True)
         say(type="log", log={"level": "warning", "text": "careful"})
         say(type="progress", progress={"fraction": 0.5, "text": "half"})
         say(type="metadata", metadata={"text": "words", "number": 3})
