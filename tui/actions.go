@@ -210,13 +210,13 @@ func lookActions() []*Action {
 		{ID: "goto-row", Keys: []string{"ctrl+g"}, Title: "go to a row by its number", Where: "preview", Short: "go to row", Rank: 34, Run: (*Model).gotoRow},
 		{ID: "wrap", Keys: []string{"W"}, Title: "wrap long lines, or let them leave the screen", Where: "logs", Short: "wrap", Rank: 36, Run: func(m *Model) tea.Cmd {
 			m.logs.view.SetWrap(!m.logs.view.Wrapping())
-			return nil
+			return m.say(calm, map[bool]string{true: "long lines wrap", false: "long lines leave the screen"}[m.logs.view.Wrapping()])
 		}},
 		{ID: "merge-logs", Keys: []string{"A"}, Title: "the logs of all steps of the run together, or of this one", Where: "logs", Short: "all steps", Rank: 35, Enabled: mergeable, Run: (*Model).toggleMerged},
 		{ID: "last-error", Keys: []string{"E"}, Title: "to the last line that tells of an error, then to those before it", Where: "logs", Short: "error", Rank: 34, Run: func(m *Model) tea.Cmd { return m.nextError(-1) }},
 		{ID: "follow", Keys: []string{"F"}, Title: "follow the end of the log, or stand still", Where: "logs", Short: "follow", Rank: 33, Run: func(m *Model) tea.Cmd {
 			m.logs.view.SetFollow(!m.logs.view.Following())
-			return nil
+			return m.say(calm, map[bool]string{true: "follows the end of the log", false: "stands still"}[m.logs.view.Following()])
 		}},
 	}
 }
@@ -334,6 +334,7 @@ func screenActions() []*Action {
 		{ID: "suspend", Keys: []string{"ctrl+z"}, Title: "suspend; fg comes back", Run: (*Model).suspend},
 		{ID: "theme-light", Title: "colours for a light terminal", Run: func(m *Model) tea.Cmd { m.setTheme("light"); return nil }},
 		{ID: "theme-dark", Title: "colours for a dark terminal", Run: func(m *Model) tea.Cmd { m.setTheme("dark"); return nil }},
+		{ID: "theme-terminal", Title: "the sixteen colours of the terminal", Run: func(m *Model) tea.Cmd { m.setTheme("terminal"); return nil }},
 		{ID: "theme-mono", Title: "no colours", Run: func(m *Model) tea.Cmd { m.setTheme("mono"); return nil }},
 		{ID: "theme-auto", Title: "colours by what the terminal says", Run: func(m *Model) tea.Cmd { m.setTheme("auto"); return nil }},
 		{ID: "quit", Keys: []string{"q"}, Title: "close what is open, else quit", Short: "quit", Rank: 50, Run: (*Model).quit},

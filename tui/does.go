@@ -12,6 +12,7 @@ import (
 	"github.com/assetdev/assetdev/engine"
 	"github.com/assetdev/assetdev/engine/event"
 	"github.com/assetdev/assetdev/graph"
+	"github.com/assetdev/assetdev/graph/layout"
 )
 
 // markedOr returns the marked assets in the order of the graph, else the one under the cursor.
@@ -168,10 +169,14 @@ func (m *Model) grow(n int) tea.Cmd {
 	default:
 		m.sizes.Tall -= n
 	}
-	if m.place(); m.rects == before {
-		m.sizes = was
+	if m.place(); m.rects != before {
+		return nil
 	}
-	return nil
+	m.sizes = was
+	if n < 0 {
+		return m.say(calm, "the pane is as small as it gets")
+	}
+	return m.say(calm, "the pane has all the room that it can use; "+keyName(m.keys.first("zoom"))+" shows it alone")
 }
 
 func (m *Model) focusOn(p Pane) tea.Cmd {
@@ -189,8 +194,7 @@ func (m *Model) move(lines, columns int) tea.Cmd {
 	switch m.where() {
 	case "list":
 		if m.lanesView.on {
-			m.walk(lines, columns)
-			return nil
+			return m.walk(lines, columns)
 		}
 		if columns != 0 {
 			return m.along(columns)
@@ -231,8 +235,12 @@ func (m *Model) along(direction int) tea.Cmd {
 	}
 	if slices.ContainsFunc(to, m.list.show) {
 		m.visited = append(m.visited, key)
+		return nil
 	}
-	return nil
+	if direction < 0 {
+		return m.say(calm, nowhere[layout.Left])
+	}
+	return m.say(calm, nowhere[layout.Right])
 }
 
 func (m *Model) comeBack() tea.Cmd {
@@ -354,8 +362,10 @@ func (m *Model) back() tea.Cmd {
 		m.project()
 	case m.list.filter != "":
 		m.setFilter("")
-	case m.snap.Run != nil && !m.snap.Run.Active():
+	case m.snap.Run != nil && !m.snap.Run.Active() && !m.run.closed:
 		m.run.closed = true
+	case m.note.text == "":
+		return m.say(calm, "nothing is open; "+keyName(m.keys.first("quit"))+" quits")
 	}
 	m.note.text = ""
 	return nil

@@ -26,6 +26,7 @@ type Shape struct {
 	Zoom  bool
 	Rows  int  // rows of the list when nothing is filtered
 	Lanes int  // lines of the lanes where they are shown instead, else 0
+	Wide  int  // columns of the lanes
 	Run   int  // lines the run pane would like, 0 without a run
 	Over  bool // the run has ended well: one line tells all of it, where others need the room
 	Sizes Sizes
@@ -79,19 +80,20 @@ func Layout(w, h int, s Shape) Rects {
 		r.Panes[PaneAssets] = body
 	case w >= wideWidth:
 		wide := max(76, min(100, w*48/100))
-		if s.Lanes > 0 {
-			wide = w * 3 / 5
+		if s.Lanes > 0 { // as wide as the drawing, as long as there is room for a table beside it
+			wide = max(w*3/5, min(s.Wide+4, w*3/4))
 		}
 		left := max(40, min(wide+s.Sizes.Wide, w-40))
 		r.Panes[PaneAssets] = Rect{0, body.Y, left, body.H}
 		r.below(Rect{left, body.Y, w - left, body.H}, h, s)
 	default:
-		list := max(8, min((body.H+1)/2, s.Rows+2))
+		most, wanted := (body.H+1)/2, max(s.Rows+2, 8)
 		if s.Lanes > 0 {
-			list = max(8, min(body.H*3/5, s.Lanes+2))
+			most, wanted = body.H*2/3, max(s.Lanes+2, 8)
 		}
+		list := max(8, min(most, wanted))
 		if s.Sizes.Tall != 0 {
-			list = max(5, min((body.H+1)/2+s.Sizes.Tall, body.H-6, max(s.Rows+2, s.Lanes+2, 8)))
+			list = max(5, min(list+s.Sizes.Tall, body.H-6, wanted))
 		}
 		r.Panes[PaneAssets] = Rect{0, body.Y, w, list}
 		r.below(Rect{0, body.Y + list, w, body.H - list}, h, s)

@@ -170,6 +170,7 @@ func TestLayoutCovers(t *testing.T) {
 			Focus: Pane(rapid.IntRange(0, int(paneCount)-1).Draw(t, "focus")), Zoom: rapid.Bool().Draw(t, "zoom"),
 			Rows: rapid.IntRange(0, 2000).Draw(t, "rows"), Run: rapid.SampledFrom([]int{0, 0, 2, 5, 900}).Draw(t, "run"),
 			Sizes: Sizes{Wide: rapid.IntRange(-200, 200).Draw(t, "wide"), Tall: rapid.IntRange(-100, 100).Draw(t, "tall"), Run: rapid.IntRange(-100, 100).Draw(t, "run height")}, Over: rapid.Bool().Draw(t, "over"),
+			Lanes: rapid.SampledFrom([]int{0, 1, 20, 5000}).Draw(t, "lanes"), Wide: rapid.SampledFrom([]int{0, 100, 9000}).Draw(t, "columns"),
 		}
 		r := Layout(w, h, s)
 		if r.TooSmall != (w < minWidth || h < minHeight) {

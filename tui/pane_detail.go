@@ -266,8 +266,8 @@ func (m *Model) aboutHead(s *sheet, key graph.Key, a graph.Asset) {
 		if conflict := g.Conflict(key); conflict != "" {
 			s.text(th.Bad, clean(conflict))
 		}
-		m.neighbours(s, "up", g.Upstreams(key))
-		m.neighbours(s, "down", g.Downstreams(key))
+		m.neighbours(s, "up", a.Location, g.Upstreams(key))
+		m.neighbours(s, "down", a.Location, g.Downstreams(key))
 	}
 }
 
@@ -312,19 +312,43 @@ func (m *Model) brokenHead(s *sheet, location string) {
 	}
 }
 
-func (m *Model) neighbours(s *sheet, name string, keys []graph.Key) {
+func (m *Model) neighbours(s *sheet, name, location string, keys []graph.Key) {
 	if len(keys) == 0 {
 		return
 	}
 	l := m.th.line(s.w).put(m.th.Dim, name).to(6)
+	elsewhere := func(k graph.Key) string {
+		if at := m.asset(k).Location; at != location {
+			return clean(at)
+		}
+		return ""
+	}
+	keys = slices.Clone(keys)
+	slices.SortStableFunc(keys, func(a, b graph.Key) int { // what is not seen in this repository comes first
+		switch from, to := elsewhere(a) != "", elsewhere(b) != ""; {
+		case from == to:
+			return 0
+		case from:
+			return -1
+		}
+		return 1
+	})
 	for i, k := range keys {
-		text, word := clean(k.String()), m.word(k)
+		text, word, at := clean(k.String()), m.word(k), elsewhere(k)
 		more := "+" + strconv.Itoa(len(keys)-i)
-		if l.n+cells(text)+4+cells(more) > s.w {
+		need := cells(text) + 4
+		if at != "" {
+			need += cells(at) + 4
+		}
+		if l.n+need+cells(more) > s.w {
 			l.put(m.th.Dim, more)
 			break
 		}
-		l.put("", text+" ").put(m.th.style(word), m.glyphOf(word)).put("", "  ")
+		l.put("", text+" ").put(m.th.style(word), m.glyphOf(word))
+		if at != "" {
+			l.put(m.th.Dim, " in "+at)
+		}
+		l.put("", "  ")
 	}
 	s.lines = append(s.lines, l.end())
 }

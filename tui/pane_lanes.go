@@ -217,7 +217,7 @@ func (m *Model) layLanes() {
 	for i, row := range m.list.at {
 		visible[i] = m.list.rows[row].key
 	}
-	how := m.densityOf(len(visible))
+	how := m.densityOf(len(visible), m.lanesRoom())
 	if p.placed != nil && p.graph == m.snap.Graph && p.how == how && slices.Equal(p.shown, visible) {
 		return
 	}
@@ -243,10 +243,10 @@ func (m *Model) layLanes() {
 	m.followCursor()
 }
 
-func (m *Model) densityOf(n int) density {
+func (m *Model) densityOf(n, room int) density {
 	how := repositories
 	switch {
-	case n <= mostCards && m.lanesView.view.H >= cardsHeight:
+	case n <= mostCards && room >= cardsHeight:
 		how = cards
 	case n <= mostSingles:
 		how = singles
@@ -261,7 +261,7 @@ func (m *Model) placeLanes(visible []graph.Key, how density, before *layout.Plac
 	p := &m.lanesView
 	p.graph, p.shown, p.how = m.snap.Graph, visible, how
 	o := layout.Options{Height: 1, MaxWidth: 40}
-	if how == cards {
+	if how == cards { // two lines would take as much room as three
 		o = layout.Options{Height: 3, MaxWidth: 28}
 	}
 	in := layout.Of(m.snap.Graph, visible, func(k graph.Key) int {
@@ -336,16 +336,22 @@ func (m *Model) clustered(in *layout.Input, visible []graph.Key, how density) *l
 	return in.Collapse(into, nodes)
 }
 
-// lanesHeight is how many lines the drawing has, 0 while the list is shown.
-func (m *Model) lanesHeight() int {
+// lanesSize is how many columns and lines the drawing has, 0 while the list is shown.
+func (m *Model) lanesSize() (w, h int) {
 	if !m.lanesView.on {
-		return 0
+		return 0, 0
 	}
 	if m.lanesView.placed == nil {
-		return max(1, 4*m.list.total)
+		return 0, max(1, 4*m.list.total)
 	}
-	_, h := m.lanesView.placed.Size()
-	return max(1, h)
+	w, h = m.lanesView.placed.Size()
+	return w, max(1, h)
+}
+
+// lanesRoom is how many lines the pane of the lanes has at most.
+func (m *Model) lanesRoom() int {
+	r := Layout(m.w, m.h, Shape{Zoom: m.zoom, Rows: m.list.total, Lanes: 1 << 20, Sizes: m.sizes})
+	return r.Panes[PaneAssets].H - 2
 }
 
 // cursorNode is the node that the cursor stands on.
@@ -372,10 +378,11 @@ func (m *Model) followCursor() {
 			return at
 		}
 		margin = max(0, min(margin, (size-length)/2))
-		at = min(at, pos-margin)
-		if pos+length+margin > at+size {
-			at = pos + length + margin - size
+		from, to := pos-margin, pos+length+margin // but nothing beyond the drawing, where nothing is
+		if pos >= 0 && pos+length <= total {
+			from, to = max(from, 0), min(to, max(total, size))
 		}
+		at = min(max(at, to-size), from)
 		return min(at, max(pos, 0))
 	}
 	p.view.X = follow(p.view.X, p.view.W, r.X, r.W, w, 6)
@@ -393,12 +400,19 @@ func (m *Model) goNode(n int) {
 	m.followCursor()
 }
 
+// nowhere says why the cursor does not move in a direction.
+var nowhere = [...]string{
+	layout.Left: "it depends on nothing that is shown", layout.Right: "nothing that is shown depends on it",
+	layout.Up: "nothing is above it", layout.Down: "nothing is below it",
+}
+
 // walk moves along edges and siblings.
-func (m *Model) walk(lines, columns int) {
+func (m *Model) walk(lines, columns int) tea.Cmd {
 	n, ok := m.cursorNode()
 	if !ok {
-		return
+		return nil
 	}
+	at := n
 	d, steps := layout.Down, lines
 	switch {
 	case columns < 0:
@@ -416,6 +430,10 @@ func (m *Model) walk(lines, columns int) {
 		n = next
 	}
 	m.goNode(n)
+	if n != at {
+		return nil
+	}
+	return m.say(calm, nowhere[d])
 }
 
 // beyond goes to the nearest node outside the view in a direction.
@@ -627,7 +645,7 @@ func (t lanesTexts) Line(n, i int) string {
 	if m.marks[key] {
 		sign = " " + m.th.G.Mark
 	}
-	age, rows, took := "", "", ""
+	var age, rows, took string
 	if i > 0 {
 		age, rows, took = m.numbers(key)
 	}
@@ -638,8 +656,14 @@ func (t lanesTexts) Line(n, i int) string {
 		if s.detail != "" {
 			text += " " + s.detail
 		}
-		return text + " " + age
+		if a := m.snap.Assets[key]; a != nil && a.Stored.Record != nil {
+			text += " " + age
+		}
+		return text
 	case 2:
+		if a := m.snap.Assets[key]; a == nil || a.Stored.Record == nil && a.Step == nil {
+			return ""
+		}
 		return "  " + rows + " rows " + took
 	}
 	return sign + p.names[n]
@@ -868,6 +892,12 @@ func (m *Model) lanesFoot() string {
 		foot += "  groups, enter opens one"
 	case repositories:
 		foot += "  repositories, enter opens one"
+	}
+	if o := &p.outside; len(o.Left)+len(o.Right)+len(o.Above)+len(o.Below) > 0 {
+		foot += "  shift+arrows go to what is outside"
+		if p.how < repositories {
+			foot += ", " + keyName(m.keys.first("fit")) + " fits"
+		}
 	}
 	if p.placed.Drift() > 0.05 {
 		foot += "  " + keyName(m.keys.first("tidy")) + " tidies"

@@ -330,6 +330,9 @@ func (m *Model) press(key string) tea.Cmd {
 	}
 	a, before := m.action(key), m.look()
 	at := m.list.cursor
+	if a == nil {
+		return m.say(calm, m.unbound(key))
+	}
 	cmd := m.perform(a)
 	m.list.begun = m.list.begun || m.list.cursor != at
 	if after := m.look(); after != before {
@@ -354,11 +357,18 @@ func (m *Model) lastLook() tea.Cmd {
 	return nil
 }
 
+// unbound says why a key does nothing here: what it does elsewhere, or that it does nothing at all.
+func (m *Model) unbound(key string) string {
+	for _, a := range m.keys.by[key] {
+		what, _, _ := strings.Cut(a.Title, ":")
+		what, _, _ = strings.Cut(what, ",")
+		return keyName(key) + " works in the " + a.Where + " only: " + what
+	}
+	return clean(keyName(key)) + " does nothing; " + keyName(m.keys.first("help")) + " says what the keys do"
+}
+
 // perform runs an action, or says why it does nothing now.
 func (m *Model) perform(a *Action) tea.Cmd {
-	if a == nil {
-		return nil
-	}
 	if reason := a.reason(m); reason != "" {
 		return m.say(calm, reason)
 	}

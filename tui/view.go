@@ -37,7 +37,8 @@ func (m *Model) Frames() int { return m.frames }
 
 // place computes where everything stands.
 func (m *Model) place() {
-	m.rects = Layout(m.w, m.h, Shape{Focus: m.focus, Zoom: m.zoom, Rows: m.list.total, Lanes: m.lanesHeight(), Run: m.runLinesWanted(), Over: m.runOver(), Sizes: m.sizes})
+	wide, tall := m.lanesSize()
+	m.rects = Layout(m.w, m.h, Shape{Focus: m.focus, Zoom: m.zoom, Rows: m.list.total, Lanes: tall, Wide: wide, Run: m.runLinesWanted(), Over: m.runOver(), Sizes: m.sizes})
 }
 
 func (m *Model) draw() []string {
@@ -109,7 +110,8 @@ func (m *Model) drawPane(pane Pane, r Rect) []string {
 	switch pane {
 	case PaneAssets:
 		if m.lanesView.on {
-			return m.box(r, focused, m.listTitle(), m.listMode(), m.lanesFoot(), m.lanesLines(w, h, focused))
+			body := m.lanesLines(w, h, focused)
+			return m.box(r, focused, m.listTitle(), m.listMode(), m.lanesFoot(), body)
 		}
 		return m.box(r, focused, m.listTitle(), m.listMode(), m.listFoot(), m.listLines(w, h, focused))
 	case PaneDetail:
