@@ -36,9 +36,15 @@ const maxSpan = 24
 func (o Options) units() int32 { return int32(o.Height+2) / 2 }
 
 func place(in *Input, o Options, previous *Placed) *Placed {
+	warm := previous != nil && previous.o == o
+	if warm {
+		if p := edit(in, previous); p != nil {
+			return p
+		}
+	}
 	b := &builder{o: o}
 	b.read(in)
-	if previous != nil && previous.o == o {
+	if warm {
 		b.again(previous)
 		return b.finish(previous)
 	}
@@ -219,12 +225,14 @@ func (b *builder) cutCycles() {
 	}
 }
 
+// columnsGiven reports whether nodes say in which column they stand.
+func columnsGiven(nodes []Node) bool {
+	return slices.ContainsFunc(nodes, func(n Node) bool { return n.Layer > 0 })
+}
+
 // layers gives each node its column: as far left as its edges allow, then nearer to where most of its edges lead.
 func (b *builder) layers() {
-	fixed := false
-	for i := range b.in.Nodes {
-		fixed = fixed || b.in.Nodes[i].Layer > 0
-	}
+	fixed := columnsGiven(b.in.Nodes)
 	at := func(v int32) int32 { return b.in.Nodes[v].Layer - 1 }
 	for s := range int32(b.n) {
 		for e := b.out[s]; e < b.out[s+1]; e++ {

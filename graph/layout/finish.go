@@ -72,17 +72,19 @@ func (b *builder) finish(previous *Placed) *Placed {
 
 // limitRows makes stubs of those edges of a node, from first up to end, that bridge too many rows, and reports whether there are any.
 func (p *Placed) limitRows(node int, first, end int32) (cut bool) {
-	if p.o.MaxRows < 0 {
-		return false
-	}
-	s, limit := int32(node), int32(p.o.MaxRows+1)/2
-	far := func(u, v int32) bool { return p.unit[u]-p.unit[v] > limit || p.unit[v]-p.unit[u] > limit }
+	s := int32(node)
 	for e := first; e < end; e++ {
-		if t := p.to[e]; !p.stub[e] && (far(s, t) || far(p.from(s, t), t)) {
+		if t := p.to[e]; !p.stub[e] && (p.far(s, t) || p.far(p.from(s, t), t)) {
 			p.stub[e], cut = true, true
 		}
 	}
 	return cut
+}
+
+// far reports whether more rows lie between two vertices than a line may bridge.
+func (p *Placed) far(u, v int32) bool {
+	limit, d := int32(p.o.MaxRows+1)/2, p.unit[u]-p.unit[v]
+	return p.o.MaxRows >= 0 && (d > limit || -d > limit)
 }
 
 // dropTrunks drops those that lead nowhere any more.
@@ -220,13 +222,14 @@ func (p *Placed) route(k *kept) (again bool) {
 	p.track, p.top, p.bottom, p.nets = space[:total], space[total:2*total], space[2*total:3*total], space[3*total:3*total]
 	p.escape = make([]bool, total)
 	p.firstTrack = make([]int32, len(p.width)+1)
-	p.tracks = append(p.tracks[:0], 0)
+	p.tracks = make([]int32, 1, 1+24*len(p.width))
+	k.carry(p)
 	var r router
 	for l := range p.width {
 		switch {
 		case l+1 == len(p.width):
 		case k.keeps(l):
-			k.copy(p, l)
+			k.nets(p, l)
 		default:
 			again = r.gap(p, l) || again
 		}
@@ -305,6 +308,7 @@ func (r *router) gap(p *Placed, l int) (again bool) {
 func (r *router) escapes(p *Placed, l int) {
 	i, end := p.column[l], p.column[l+1]
 	for _, v := range p.order[p.column[l+1]:p.column[l+2]] {
+		p.escape[v] = false
 		for i < end && p.unit[p.order[i]] < p.unit[v] {
 			i++
 		}
@@ -385,23 +389,39 @@ const stubWidth = 18
 
 // measure finds how wide the columns are and where they begin. A column never becomes narrower than it was.
 func (p *Placed) measure() {
+	p.measureNodes()
+	for s := range p.nodes {
+		for e := p.out[s]; e < p.out[s+1]; e++ {
+			p.measureStub(s, int(e))
+		}
+	}
+	p.stand()
+}
+
+// measureNodes makes the columns as wide as labels need, and the first as wide as titles do.
+func (p *Placed) measureNodes() {
 	for i := range p.nodes {
 		l := p.layer[i]
 		p.width[l] = max(p.width[l], min(max(p.nodes[i].Width, 1), int32(p.o.MaxWidth))+1)
-	}
-	for s := range int32(len(p.nodes)) {
-		for e := p.out[s]; e < p.out[s+1]; e++ {
-			if p.stub[e] {
-				p.width[p.layer[s]] = max(p.width[p.layer[s]], stubWidth)
-				p.width[p.layer[p.to[e]]] = max(p.width[p.layer[p.to[e]]], stubWidth)
-			}
-		}
 	}
 	if len(p.width) > 0 {
 		for _, title := range p.lanes {
 			p.width[0] = max(p.width[0], min(int32(utf8.RuneCountInString(title))+4, int32(p.o.MaxWidth)))
 		}
 	}
+}
+
+// measureStub makes the columns at the ends of an edge as wide as they have to be if it is a stub.
+func (p *Placed) measureStub(source, edge int) {
+	if p.stub[edge] {
+		for _, l := range [2]int32{p.layer[source], p.layer[p.to[edge]]} {
+			p.width[l] = max(p.width[l], stubWidth)
+		}
+	}
+}
+
+// stand says where the columns begin.
+func (p *Placed) stand() {
 	p.x = make([]int32, len(p.width))
 	at := int32(0)
 	for l := range p.x {

@@ -40,6 +40,7 @@ func BenchmarkLanes(b *testing.B) {
 				}
 				w, h := p.Size()
 				b.ReportMetric(anchors[n].fresh, "promised-ms")
+				b.ReportMetric(float64(layout.Lanes(in, layout.Options{MaxRows: -1, Tracks: 1 << 20}, nil).Crossings()), "crossings")
 				b.ReportMetric(float64(w), "cells-wide")
 				b.ReportMetric(float64(h), "rows")
 				b.ReportMetric(100*float64(stubs)/float64(p.Edges()), "%stubs")
@@ -65,36 +66,40 @@ func forward(in *layout.Input, layers []int32, random *rand.Rand) *layout.Input 
 }
 
 // BenchmarkLanesAgain measures what one edge more costs, and which part of the assets changes its row or column by it, less
-// what all move together: the mean over 100 random forward edges within a location.
+// what all move together: the mean over 100 random forward edges within a location. As after a reload, the nodes are a copy.
 func BenchmarkLanesAgain(b *testing.B) {
-	for _, n := range sizes {
-		b.Run(fmt.Sprintf("assets=%d", n), func(b *testing.B) {
-			in := layouttest.Generate(layouttest.Shape{Assets: n})
-			before, layers := layout.Lanes(in, layout.Options{}, nil), in.Layers()
-			random := rand.New(rand.NewPCG(1, 1))
-			moved, anew := 0.0, 0.0
-			for i := range 100 {
-				more := forward(in, layers, random)
-				moved += share(before, layout.Lanes(more, layout.Options{}, before))
-				if n <= 1000 || i < 3 {
-					anew += share(before, layout.Lanes(more, layout.Options{}, nil))
+	for _, cross := range []float64{0.05, 0.2} {
+		for _, n := range sizes {
+			b.Run(fmt.Sprintf("cross=%v/assets=%d", cross, n), func(b *testing.B) {
+				in := layouttest.Generate(layouttest.Shape{Assets: n, Cross: cross})
+				before, layers := layout.Lanes(in, layout.Options{}, nil), in.Layers()
+				in = &layout.Input{Lanes: in.Lanes, Nodes: slices.Clone(in.Nodes), Edges: in.Edges}
+				random := rand.New(rand.NewPCG(1, 1))
+				var mores []*layout.Input
+				moved, anew, others := 0.0, 0.0, 0
+				for range 100 {
+					more := forward(in, layers, random)
+					mores = append(mores, more)
+					moved += share(before, layout.Lanes(more, layout.Options{}, before))
+					if n <= 1000 || others < 3 {
+						anew += share(before, layout.Lanes(more, layout.Options{}, nil))
+						others++
+					}
 				}
-			}
-			more := forward(in, layers, random)
-			b.ReportAllocs()
-			stop := cpu(b)
-			for b.Loop() {
-				layout.Lanes(more, layout.Options{}, before)
-			}
-			stop()
-			b.ReportMetric(anchors[n].warm, "promised-ms")
-			b.ReportMetric(moved, "%moved")
-			b.ReportMetric(anchors[n].moved, "promised-%moved")
-			if n > 1000 {
-				anew *= 100.0 / 3
-			}
-			b.ReportMetric(anew, "%moved-anew")
-		})
+				b.ReportAllocs()
+				next := 0
+				stop := cpu(b)
+				for b.Loop() {
+					layout.Lanes(mores[next%len(mores)], layout.Options{}, before)
+					next++
+				}
+				stop()
+				b.ReportMetric(anchors[n].warm, "promised-ms")
+				b.ReportMetric(moved, "%moved")
+				b.ReportMetric(anchors[n].moved, "promised-%moved")
+				b.ReportMetric(100*anew/float64(others), "%moved-anew")
+			})
+		}
 	}
 }
 

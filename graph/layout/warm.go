@@ -151,9 +151,7 @@ func (w *warm) columns() {
 	w.layer = make([]int32, w.n, w.n+w.n/2)
 	w.stays = make([]bool, w.n)
 	w.count = len(w.was.width)
-	fixed := false
 	for i := range w.n {
-		fixed = fixed || w.in.Nodes[i].Layer > 0
 		if old := w.old[i]; old >= 0 {
 			w.layer[i], w.stays[i] = w.was.layer[old], true
 		}
@@ -163,9 +161,10 @@ func (w *warm) columns() {
 			w.layer[i] = w.guess(i)
 		}
 	}
-	w.forwards(fixed)
+	w.forwards(columnsGiven(w.in.Nodes))
 	for _, e := range w.fresh {
-		w.stub[e] = w.stub[e] || w.layer[w.to[e]]-w.layer[w.sourceOf(e)] > maxSpan
+		s, t := w.sourceOf(e), w.to[e]
+		w.stub[e] = w.stub[e] || w.layer[t]-w.layer[s] > maxSpan || w.stays[s] && w.stays[t] && w.was.far(w.old[s], w.old[t])
 	}
 	for _, l := range w.layer {
 		w.count = max(w.count, int(l)+1)
@@ -418,35 +417,38 @@ func (w *warm) takenIn(l, lane int32) []bool {
 // kept says which gaps look as they did in a previous layout.
 type kept struct {
 	was      *Placed
-	old, now []int32
-	wasLane  []int32
-	changed  []bool // gaps
+	vertices []int32 // for each vertex then its number now, −1 for none; nil when all kept theirs
+	nodes    []int32 // the same for nodes, where vertices follow from them and from the trunks
+	wasLane  []int32 // for each lane what it was; nil when all are the same
+	changed  []bool  // gaps
+}
+
+// newKept keeps the gaps between columns that were there.
+func newKept(was *Placed, vertices []int32, count int) *kept {
+	k := &kept{was: was, vertices: vertices, changed: make([]bool, count+1)}
+	for l := max(len(was.width)-1, 0); l <= count; l++ {
+		k.changed[l] = true
+	}
+	return k
 }
 
 // keep finds the gaps on both sides of which nothing is new or gone, and through which no other edges run than before.
 func (w *warm) keep() {
 	was := w.was
-	k := &kept{was: was, old: w.old, now: w.now, wasLane: w.wasLane, changed: make([]bool, w.count+1)}
-	column := func(l int32) {
-		k.changed[l] = true
-		if l > 0 {
-			k.changed[l-1] = true
-		}
-	}
+	k := newKept(was, nil, w.count)
+	k.nodes, k.wasLane = w.now, w.wasLane
 	for _, v := range w.missing {
-		column(w.layer[v])
-		if int(v) < w.n && w.old[v] >= 0 {
-			k.leave(w.old[v], 0, column)
-		}
+		k.column(w.layer[v])
 	}
 	for old, s := range w.now {
-		switch {
-		case s < 0:
-			k.leave(int32(old), 0, column)
-		case w.stays[s]:
-			if length := w.trunk[s+1] - w.trunk[s]; length < was.trunk[old+1]-was.trunk[old] {
-				k.leave(int32(old), length+1, column)
-			}
+		stays := int32(0) // how many of its vertices
+		if s >= 0 && w.stays[s] {
+			stays = 1 + w.trunk[s+1] - w.trunk[s]
+		} else {
+			k.nodes[old] = -1
+		}
+		for i := stays; i <= was.trunk[old+1]-was.trunk[old]; i++ {
+			k.column(was.layer[old] + i)
 		}
 	}
 	for _, e := range w.fresh {
@@ -457,16 +459,14 @@ func (w *warm) keep() {
 	for _, l := range w.gone {
 		k.changed[l] = true
 	}
-	for l := max(len(was.width)-1, 0); l <= w.count; l++ {
-		k.changed[l] = true
-	}
 	w.kept = k
 }
 
-// leave calls column for those columns in which a node and its trunks stood, from the given one on, counted from its own.
-func (k *kept) leave(old, from int32, column func(l int32)) {
-	for i := from; i <= k.was.trunk[old+1]-k.was.trunk[old]; i++ {
-		column(k.was.layer[old] + i)
+// column says that something in a column changed.
+func (k *kept) column(l int32) {
+	k.changed[l] = true
+	if l > 0 {
+		k.changed[l-1] = true
 	}
 }
 
@@ -480,31 +480,62 @@ func (k *kept) lanes() []int32 {
 
 func (k *kept) keeps(l int) bool { return k != nil && !k.changed[l] }
 
-// copy takes over what was found for gap l.
-func (k *kept) copy(p *Placed, l int) {
-	was, n := k.was, int32(len(p.nodes))
-	old := func(v int32) int32 {
-		if v < n {
-			return k.old[v]
+// carry takes over what was found for all vertices that stay; that of gaps that changed does not hold any more.
+func (k *kept) carry(p *Placed) {
+	if k == nil {
+		return
+	}
+	was := k.was
+	if k.nodes != nil {
+		k.number(p)
+	}
+	if k.vertices == nil {
+		copy(p.track, was.track)
+		copy(p.top, was.top)
+		copy(p.bottom, was.bottom)
+		copy(p.escape, was.escape)
+		return
+	}
+	for old, v := range k.vertices {
+		if v >= 0 {
+			p.track[v], p.top[v], p.bottom[v], p.escape[v] = was.track[old], was.top[old], was.bottom[old], was.escape[old]
 		}
-		s := p.source[v-n]
-		return was.trunk[k.old[s]] + v - p.trunk[s]
 	}
-	for _, v := range p.order[p.column[l]:p.column[l+1]] {
-		o := old(v)
-		p.track[v], p.top[v], p.bottom[v] = was.track[o], was.top[o], was.bottom[o]
-	}
-	for _, v := range p.order[p.column[l+1]:p.column[l+2]] {
-		p.escape[v] = was.escape[old(v)]
-	}
-	for t := was.firstTrack[l]; t < was.firstTrack[l+1]; t++ {
-		for _, o := range was.nets[was.tracks[t]:was.tracks[t+1]] {
-			s := was.origin(o)
-			v := k.now[s]
-			if int(o) >= len(was.nodes) {
-				v = p.trunk[v] + o - was.trunk[s]
+}
+
+// number finds the numbers of vertices: a trunk keeps its beginning.
+func (k *kept) number(p *Placed) {
+	was := k.was
+	k.vertices = make([]int32, len(was.layer))
+	copy(k.vertices, k.nodes)
+	for old, s := range k.nodes {
+		first, end := was.trunk[old], was.trunk[old+1]
+		if first == end {
+			continue
+		}
+		length := int32(0)
+		if s >= 0 {
+			length = p.trunk[s+1] - p.trunk[s]
+		}
+		for i := range end - first {
+			if k.vertices[first+i] = -1; i < length {
+				k.vertices[first+i] = p.trunk[s] + i
 			}
-			p.nets = append(p.nets, v)
+		}
+	}
+}
+
+// nets takes over the nets of gap l in their tracks.
+func (k *kept) nets(p *Placed, l int) {
+	was := k.was
+	for t := was.firstTrack[l]; t < was.firstTrack[l+1]; t++ {
+		nets := was.nets[was.tracks[t]:was.tracks[t+1]]
+		if k.vertices == nil {
+			p.nets = append(p.nets, nets...)
+		} else {
+			for _, old := range nets {
+				p.nets = append(p.nets, k.vertices[old])
+			}
 		}
 		p.tracks = append(p.tracks, int32(len(p.nets)))
 	}
