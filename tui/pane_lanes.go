@@ -47,6 +47,7 @@ type cluster struct {
 type lanesPane struct {
 	on     bool
 	extra  int             // coarser than the number of assets asks for
+	coarse narrowing       // what extra is for
 	open   map[string]bool // clusters whose members are shown
 	placed *layout.Placed
 	stored *layout.Placed // of the last session, until it was used
@@ -83,6 +84,17 @@ type around struct {
 	levels   int
 	from, to graph.Key // a path instead, when they are not zero
 	hidden   int
+}
+
+// A narrowing is what the user chose to see of the graph.
+type narrowing struct {
+	filter        string
+	on            bool
+	key, from, to graph.Key
+}
+
+func (m *Model) narrowing() narrowing {
+	return narrowing{m.list.filter, m.around.on, m.around.key, m.around.from, m.around.to}
 }
 
 // toggleLanes switches between list and lanes.
@@ -252,6 +264,9 @@ func (m *Model) densityOf(n, room int) density {
 		how = singles
 	case n <= mostGroups:
 		how = groups
+	}
+	if m.lanesView.coarse != m.narrowing() { // the neighbours of one asset are not groups because the whole graph had to be
+		return how
 	}
 	return min(how+density(m.lanesView.extra), repositories)
 }
@@ -471,6 +486,9 @@ func (m *Model) fitLanes() tea.Cmd {
 		w, h := p.placed.Size()
 		return w <= p.view.W && h <= p.view.H
 	}
+	if now := m.narrowing(); p.coarse != now {
+		p.coarse, p.extra = now, 0
+	}
 	switch {
 	case !fits() && p.how < repositories:
 		for !fits() && p.how < repositories {
@@ -678,7 +696,7 @@ func (m *Model) clusterText(n int) string {
 	for _, k := range c.members {
 		counts[m.word(k)]++
 	}
-	for _, word := range []string{"failed", "check failed", "running", "queued", "stale", "missing", "overdue", "unknown", "fresh"} {
+	for _, word := range statusWords {
 		if counts[word] > 0 {
 			fmt.Fprintf(&b, " %s%d", m.th.glyph(word), counts[word])
 		}
@@ -814,7 +832,7 @@ func (m *Model) edges() {
 // lanesLine appends one line of the canvas with its styles.
 func (m *Model) lanesLine(b []byte, y, cursor int, focused bool) []byte {
 	p := &m.lanesView
-	now := Style("")
+	now, counts := Style(""), Style("")
 	row := p.canvas.Row(y)
 	for x := range row {
 		c := row[x]
@@ -827,7 +845,20 @@ func (m *Model) lanesLine(b []byte, y, cursor int, focused bool) []byte {
 				c.Rune = ' '
 			}
 		}
-		if st := m.cellStyle(c, p.view.X+x, p.view.Y+y, cursor, focused); st != now {
+		st := m.cellStyle(c, p.view.X+x, p.view.Y+y, cursor, focused)
+		if c.Role == draw.Label && c.Node >= 0 && p.keys[c.Node].IsZero() && st != m.th.Select {
+			// What a place that stands for several says of each status has its colour.
+			switch {
+			case c.Rune == ' ':
+				counts = ""
+			case x > 0 && row[x-1].Rune == ' ' && x+1 < len(row) && row[x+1].Rune >= '0' && row[x+1].Rune <= '9':
+				counts = m.th.style(m.th.byGlyph[c.Rune])
+			}
+			if counts != "" {
+				st = counts
+			}
+		}
+		if st != now {
 			if now != "" {
 				b = append(b, reset...)
 			}

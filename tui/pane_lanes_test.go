@@ -341,3 +341,20 @@ func TestFilterWhileLoading(t *testing.T) {
 		t.Errorf("the cursor went to %s", got)
 	}
 }
+
+// TestFitIsOfWhatIsShown: the graph that was made coarse to fit stays so, but the neighbours of one asset are drawn as assets.
+func TestFitIsOfWhatIsShown(t *testing.T) {
+	d, m := driven(t, many(200), 120, 40, nil)
+	d.Press("v", "z")
+	coarse := m.lanesView.how
+	if coarse < groups {
+		t.Fatalf("%d assets on a small screen are fitted with density %d", m.list.total, coarse)
+	}
+	d.Press("f")
+	if m.lanesView.how != cards && m.lanesView.how != singles {
+		t.Errorf("the neighbours of an asset are drawn with density %d:\n%s", m.lanesView.how, d.Picture())
+	}
+	if d.Press("f"); m.lanesView.how != coarse {
+		t.Errorf("all of the graph is drawn with density %d again, want %d", m.lanesView.how, coarse)
+	}
+}

@@ -29,9 +29,10 @@ type Theme struct {
 
 	G Glyphs
 
-	words map[string]Style
-	grid  grid.Look
-	log   logview.Look
+	words   map[string]Style
+	byGlyph map[rune]string // the status that a glyph stands for
+	grid    grid.Look
+	log     logview.Look
 }
 
 // Glyphs are the signs of the screen, one cell and one meaning each.
@@ -98,6 +99,9 @@ var palettes = map[depth][2]palette{
 	},
 }
 
+// statusWords are the screen's words for the status of an asset, the most urgent first.
+var statusWords = []string{"failed", "check failed", "running", "queued", "stale", "missing", "overdue", "unknown", "fresh"}
+
 // newTheme builds a theme.
 func newTheme(dark bool, colours depth, ascii bool) *Theme {
 	of := palettes[colours][0]
@@ -126,6 +130,12 @@ func newTheme(dark bool, colours depth, ascii bool) *Theme {
 		"fresh": th.Good, "stale": th.Warn, "missing": th.Info, "failed": th.Bad, "check failed": th.Bad, "running": th.Busy,
 		"queued": th.Busy, "ready": th.Dim, "want": th.Dim, "external": th.Dim, "overdue": c(of.odd), "unknown": c(of.odd),
 		"succeeded": th.Good, "unchanged": th.Good, "cut_off": th.Dim, "superseded": th.Good, "skipped": th.Dim, "cancelled": th.Warn, "interrupted": th.Warn,
+	}
+	th.byGlyph = map[rune]string{}
+	for _, word := range statusWords {
+		for _, r := range th.glyph(word) {
+			th.byGlyph[r] = word
+		}
 	}
 	th.grid = grid.Look{
 		Header: string(th.Bold), Type: string(th.Dim), Null: string(th.Dim), Dim: string(th.Dim), Cursor: string(th.Select), Row: string(th.Bold),

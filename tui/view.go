@@ -37,6 +37,9 @@ func (m *Model) Frames() int { return m.frames }
 
 // place computes where everything stands.
 func (m *Model) place() {
+	if m.lanesView.on && m.lanesView.placed == nil && len(m.list.at) > 0 {
+		m.layLanes() // the drawing says how large its pane is
+	}
 	wide, tall := m.lanesSize()
 	m.rects = Layout(m.w, m.h, Shape{Focus: m.focus, Zoom: m.zoom, Rows: m.list.total, Lanes: tall, Wide: wide, Run: m.runLinesWanted(), Over: m.runOver(), Sizes: m.sizes})
 }
