@@ -125,7 +125,8 @@ func Mermaid(g *graph.Graph, visible []graph.Key) string {
 	for i, key := range visible {
 		ids[key] = i
 	}
-	label := strings.NewReplacer(`"`, "#quot;", "\n", " ")
+	// In a quoted text # begins an entity, a first ` Markdown, < a tag, and %% a directive.
+	label := strings.NewReplacer(`"`, "#quot;", "#", "#35;", "%", "#37;", "&", "#amp;", "<", "#lt;", ">", "#gt;", "`", "#96;", `\`, "#92;", "\n", " ", "\r", " ")
 	each(g, visible, func(i int, location string, keys []graph.Key) {
 		fmt.Fprintf(&b, "  subgraph location%d[\"%s\"]\n", i, label.Replace(location))
 		for _, key := range keys {
@@ -170,7 +171,7 @@ func edges(g *graph.Graph, visible []graph.Key, f func(from, to graph.Key)) {
 	}
 }
 
-// quoted writes a DOT string: only the quote and the backslash have a meaning in it.
+// quoted writes a DOT string: the quote and the backslash have a meaning in it, and in labels the entities of HTML.
 func quoted(text string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(text) + `"`
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "&", "&amp;", "\n", " ", "\r", " ").Replace(text) + `"`
 }

@@ -62,7 +62,7 @@ func SVG(p *layout.Placed, texts Texts, class func(node int) string) string {
 	}
 	var b strings.Builder
 	width, height := w*cellWidth+2*margin, h*cellHeight+2*margin
-	fmt.Fprintf(&b, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\">\n<style>%s</style>\n", width, height, width, height, svgStyle)
+	fmt.Fprintf(&b, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" role=\"img\">\n<title>asset graph</title>\n<style>%s</style>\n", width, height, width, height, svgStyle)
 	fmt.Fprintf(&b, "<rect class=\"back\" width=\"%d\" height=\"%d\"/>\n<g transform=\"translate(%d %d)\">\n", width, height, margin, margin)
 	for _, class := range []string{"rule", "edge", "cross", "collect", "cross collect"} {
 		if path := s.paths[class]; path != nil {
@@ -249,6 +249,7 @@ func (s *svg) text(c *Canvas, cells []Cell, x, y int) {
 	s.texts.WriteString(">" + escapeXML(text) + "</text>\n")
 }
 
+// escapeXML writes text for XML. Two characters that may stand nowhere in it are replaced.
 func escapeXML(text string) string {
-	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;").Replace(text)
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "\ufffe", "\ufffd", "\uffff", "\ufffd").Replace(text)
 }
