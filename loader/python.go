@@ -85,5 +85,5 @@ func (l *Loader) openServers() *python.Servers {
 	if environ == nil {
 		environ = os.Environ()
 	}
-	return python.NewServers(python.ServerOptions{CacheDir: l.pythonCache(), Env: environ, ColdFirst: 2})
+	return python.NewServers(python.ServerOptions{CacheDir: l.pythonCache(), Env: environ})
 }

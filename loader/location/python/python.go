@@ -326,10 +326,8 @@ func (l *Location) forked(ctx context.Context, call location.Call, q wire.Reques
 	if q.Debug || q.Alone && !l.servers.has(w) {
 		return location.Answer{}, errCold // the imports of a server cost more than those of one step
 	}
-	if q.Type == wire.Describe && l.servers.hurries(w) {
-		return location.Answer{}, errCold
-	}
-	start, done := l.servers.worker(ctx, w)
+	materializes := q.Type == wire.Materialize
+	start, done := l.servers.worker(ctx, w, materializes, materializes && !q.Alone)
 	if start == nil {
 		return location.Answer{}, errCold
 	}

@@ -3,9 +3,11 @@ package python
 // The client of the fork servers. A server is a process of an environment's interpreter that has imported third-party modules; for each request
 // it forks a worker, which from then on is a process like any other: its output, its end and its leftovers are internal/child's business.
 //
-// What a server imports is learnt: each worker tells which modules of others it had imported when it ended, and the list is kept
-// for each environment below the cache folder. The first server of an environment imports Dagster, and what the project's files import at their
-// top level.
+// Nobody waits for all of a server's imports: a request names what it needs, the server imports that first, and then forks.
+//
+// What a server imports is learnt: each worker tells which modules of others it had to import itself; the list is kept for each environment below
+// the cache folder, and the server that runs is told. The first server of an environment imports Dagster, and what the project's files import at
+// their top level.
 
 import (
 	"bufio"
@@ -48,10 +50,9 @@ const ModeVariable = "ASSETDEV_FORK_SERVER"
 // Times of a server's life.
 const (
 	readyWithin = 3 * time.Minute  // imports of a big project on a busy machine
-	forkWithin  = 15 * time.Second // an answer to a request
+	forkWithin  = 15 * time.Second // an answer to a request, of a server that has nothing to import
 	endWithin   = 2 * time.Second  // after its socket was closed
-	learnAfter  = 3 * time.Second  // of quiet, before a server that lacks modules is replaced
-	learnAgain  = 30 * time.Second // between two such replacements
+	learnAfter  = 3 * time.Second  // of quiet, before a server imports what it lacks
 	mostModules = 5000             // that are remembered of an environment
 	mostDeaths  = 3                // of servers of one environment; then it gets none
 )
@@ -61,16 +62,13 @@ type ServerOptions struct {
 	CacheDir string   // a folder outside the repositories, absolute
 	Env      []string // environment that decides the mode; nil is that of this process
 	Mode     Mode     // "" is what Env says
-	// ColdFirst is how many descriptions of an environment start cold rather than wait for a server that is not ready: its imports are
-	// those of all that was ever needed, and cost three times what describing one project does.
-	ColdFirst int
 }
 
 // Servers holds the fork servers of a workspace, one for each environment, and the processes that analyse code. Its methods may be called from any goroutine.
 type Servers struct {
 	options ServerOptions
 	mode    Mode
-	quiet   time.Duration // before a server that lacks modules is replaced; the tests have less patience
+	quiet   time.Duration // before a server imports what it lacks; the tests have less patience
 	word    time.Duration // that a worker may take to say hello
 
 	mu        sync.Mutex
@@ -78,13 +76,20 @@ type Servers struct {
 	running   map[string]*server     // by key: the one that new requests get
 	all       []*server              // that were started and may not have ended
 	deaths    map[string]int         // of servers that ended by themselves, by key and digest
-	cold      map[string]int         // descriptions that did not wait for a server, by key
-	timers    map[string]*time.Timer // of replacements, by key
+	timers    map[string]*time.Timer // of telling servers what was learnt, by key
 	analysers map[string]*analyser   // by environment
 	work      sync.WaitGroup         // goroutines and servers
 
 	learning sync.Mutex // taken inside of mu never: it reads files
-	known    map[string][]string
+	known    map[string]learnt
+	guesses  map[string][]string // what files import, by roots
+}
+
+// learnt is what is kept of an environment, below the cache folder.
+type learnt struct {
+	Modules []string  `json:"modules"`  // that workers imported
+	LeftOut []LeftOut `json:"left_out"` // what starts threads, so that servers do not import it,
+	Digest  string    `json:"digest"`   // as long as this is installed
 }
 
 // NewServers starts nothing.
@@ -93,7 +98,7 @@ func NewServers(o ServerOptions) *Servers {
 		o.Env = os.Environ()
 	}
 	s := &Servers{
-		options: o, mode: o.Mode, quiet: learnAfter, word: firstWord, running: map[string]*server{}, deaths: map[string]int{}, cold: map[string]int{}, timers: map[string]*time.Timer{}, analysers: map[string]*analyser{}, known: map[string][]string{},
+		options: o, mode: o.Mode, quiet: learnAfter, word: firstWord, running: map[string]*server{}, deaths: map[string]int{}, timers: map[string]*time.Timer{}, analysers: map[string]*analyser{}, known: map[string]learnt{}, guesses: map[string][]string{},
 	}
 	if s.mode == "" {
 		s.mode = Mode(lookup(o.Env, ModeVariable))
@@ -120,7 +125,13 @@ type Report struct {
 }
 
 // LeftOut is a module that a server does not import, and why.
-type LeftOut struct{ Name, Why string }
+type LeftOut struct {
+	Name string `json:"name"`
+	Why  string `json:"why"`
+}
+
+// missing reports whether the module is not there, which is nobody's loss.
+func (o LeftOut) missing() bool { return strings.HasPrefix(o.Why, "ModuleNotFoundError") }
 
 // Reports returns what the servers are that run now, by their interpreter.
 func (s *Servers) Reports() []Report {
@@ -129,18 +140,19 @@ func (s *Servers) Reports() []Report {
 	var out []Report
 	for _, key := range slices.Sorted(maps.Keys(s.running)) {
 		srv := s.running[key]
-		select {
-		case <-srv.ready:
-		default:
+		srv.mu.Lock()
+		said, took, err := srv.said, srv.took, srv.err
+		srv.mu.Unlock()
+		r := Report{Environment: srv.want.environment.Python, Took: took}
+		switch {
+		case err != nil:
+			r.Err = err.Error()
+		case !said.Ready:
 			continue
-		}
-		r := Report{Environment: srv.want.environment.Python, Took: srv.took}
-		if srv.err != nil {
-			r.Err = srv.err.Error()
-		} else {
-			r.PID, r.Python, r.Dagster, r.Preloaded = srv.proc.PID(), srv.said.Python, srv.said.Dagster, len(srv.said.Preloaded)
-			for _, out := range srv.said.LeftOut {
-				if !strings.HasPrefix(out.Why, "ModuleNotFoundError") { // what is not there is nobody's loss
+		default:
+			r.PID, r.Python, r.Dagster, r.Preloaded = srv.proc.PID(), said.Python, said.Dagster, len(said.Preloaded)
+			for _, out := range said.LeftOut {
+				if !out.missing() {
 					r.LeftOut = append(r.LeftOut, out)
 				}
 			}
@@ -150,31 +162,33 @@ func (s *Servers) Reports() []Report {
 	return out
 }
 
-// A server is one process. Fields above mu are set before ready is closed and stay.
+// A server is one process. Fields above sending are set before ready is closed and stay.
 type server struct {
 	owner   *Servers
 	key     string
 	want    want
-	preload []string
-	ready   chan struct{}
-	err     error // why it never became ready
-	said    readyMessage
-	took    time.Duration
+	preload []string // that it was started with
+	leftOut []LeftOut
+	ready   chan struct{} // closed when it runs, and takes requests
 	proc    *child.Process
 	conn    *net.UnixConn
+	ring    *child.Ring
 	lost    chan struct{} // closed when the connection has ended
 
 	sending sync.Mutex
 	mu      sync.Mutex
 	next    int
 	pending map[int]*forked
+	said    readyMessage  // the last one
+	took    time.Duration // until the first one
+	busy    bool          // it imports, and may not answer for long
+	err     error         // why it never became ready
 
 	// Guarded by Servers.mu.
-	uses     int
-	retired  bool
-	replaced bool      // it took the place of another one because of what was learnt
-	began    time.Time // when it was ready
-	cancel   context.CancelFunc
+	uses    int
+	retired bool
+	rest    bool // it is to import all that was learnt, also what no request needs
+	cancel  context.CancelFunc
 }
 
 // forked is a request that a server was sent.
@@ -186,9 +200,17 @@ type forked struct {
 }
 
 type firstMessage struct {
-	Preload []string `json:"preload"`
-	Roots   []string `json:"roots,omitempty"`
-	Spare   bool     `json:"spare,omitempty"`
+	Preload []string  `json:"preload"`
+	Roots   []string  `json:"roots,omitempty"`
+	Lazy    bool      `json:"lazy,omitempty"`
+	Spare   bool      `json:"spare,omitempty"`
+	LeftOut []LeftOut `json:"left_out,omitempty"`
+}
+
+// moreMessage has a server import more.
+type moreMessage struct {
+	Preload []string `json:"preload,omitempty"`
+	Rest    bool     `json:"rest,omitempty"`
 }
 
 type readyMessage struct {
@@ -201,6 +223,7 @@ type readyMessage struct {
 	} `json:"preloaded"`
 	LeftOut []LeftOut `json:"left_out"`
 	Threads int       `json:"threads"`
+	Waiting int       `json:"waiting"` // modules that it will import when it is told
 }
 
 type forkMessage struct {
@@ -208,6 +231,8 @@ type forkMessage struct {
 	Env  map[string]string `json:"env"`
 	Dir  string            `json:"cwd"`
 	Kind string            `json:"kind"`
+	// Needs are modules that are to be imported before it forks.
+	Needs []string `json:"needs,omitempty"`
 }
 
 type forkAnswer struct {
@@ -248,39 +273,45 @@ type want struct {
 }
 
 // worker returns how to start a worker by a server, which it starts when there is none that fits; nil when the worker is to be started cold. The
-// caller calls done when the worker has ended.
-func (s *Servers) worker(ctx context.Context, w want) (start func(child.Command) (*child.Process, error), done func()) {
+// caller calls done when the worker has ended. rest says that more requests will come.
+func (s *Servers) worker(ctx context.Context, w want, materializes, rest bool) (start func(child.Command) (*child.Process, error), done func()) {
 	srv := s.take(w)
 	if srv == nil {
 		return nil, nil
 	}
-	done = sync.OnceFunc(func() { s.give(srv) })
-	select {
-	case <-srv.ready:
-	case <-ctx.Done():
-		done()
-		return nil, nil
-	}
-	if srv.err != nil {
-		done()
-		return nil, nil
+	if rest {
+		s.importAll(srv)
 	}
 	return func(c child.Command) (*child.Process, error) {
 		return child.StartBy(c, func(env []string, files []*os.File) (int, func() child.Exit, error) {
-			return srv.fork(c.Dir, env, files)
+			return srv.fork(ctx, c.Dir, env, s.needs(srv, w, materializes), files)
 		})
-	}, done
+	}, sync.OnceFunc(func() { s.give(srv) })
 }
 
-// warm starts the server that fits, so that the next worker need not wait for it.
+// warm starts the server that fits, and has it import all that is known of, so that the next worker need not wait for it.
 func (s *Servers) warm(w want) {
 	if s.mode == Cold {
 		return
 	}
 	modules := s.modules(w)
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.fitting(w, modules)
+	srv := s.fitting(w, modules)
+	s.mu.Unlock()
+	if srv != nil {
+		s.importAll(srv)
+	}
+}
+
+// importAll has a server import all that it knows of.
+func (s *Servers) importAll(srv *server) {
+	s.mu.Lock()
+	told := srv.rest || s.closed
+	srv.rest = true
+	if !told {
+		s.work.Go(func() { srv.more(moreMessage{Rest: true}) })
+	}
+	s.mu.Unlock()
 }
 
 // has reports whether a server that fits runs or is starting.
@@ -289,25 +320,6 @@ func (s *Servers) has(w want) bool {
 	defer s.mu.Unlock()
 	srv := s.running[s.key(w)]
 	return srv != nil && srv.want.environment.Digest == w.environment.Digest && !srv.isLost()
-}
-
-// hurries reports whether a description starts cold, because no server is ready. It counts.
-func (s *Servers) hurries(w want) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	key := s.key(w)
-	if srv := s.running[key]; srv != nil {
-		select {
-		case <-srv.ready:
-			return false
-		default:
-		}
-	}
-	if s.cold[key] >= s.options.ColdFirst {
-		return false
-	}
-	s.cold[key]++
-	return true
 }
 
 // take returns the server that fits, and starts it when there is none; nil when this environment gets none.
@@ -331,7 +343,7 @@ func (s *Servers) take(w want) *server {
 }
 
 // fitting returns the server for what is wanted. mu is held.
-func (s *Servers) fitting(w want, modules []string) *server {
+func (s *Servers) fitting(w want, modules learnt) *server {
 	key := s.key(w)
 	if s.closed || s.deaths[key+w.environment.Digest] >= mostDeaths {
 		return nil
@@ -378,10 +390,11 @@ func (s *Servers) endIfUnused(srv *server) {
 }
 
 // start starts a server. mu is held.
-func (s *Servers) start(key string, w want, modules []string) *server {
+func (s *Servers) start(key string, w want, modules learnt) *server {
 	ctx, cancel := context.WithCancel(context.Background())
 	srv := &server{
-		owner: s, key: key, want: w, preload: modules, ready: make(chan struct{}), lost: make(chan struct{}), pending: map[int]*forked{}, cancel: cancel,
+		owner: s, key: key, want: w, preload: modules.Modules, leftOut: modules.LeftOut, busy: true,
+		ready: make(chan struct{}), lost: make(chan struct{}), pending: map[int]*forked{}, cancel: cancel,
 	}
 	s.all = append(s.all, srv)
 	s.work.Go(func() {
@@ -427,136 +440,178 @@ func (s *Servers) modulesFile(e Environment) string {
 }
 
 // modules returns what a server of the environment imports: what was learnt, else Dagster and what the project's files import.
-func (s *Servers) modules(w want) []string {
+func (s *Servers) modules(w want) learnt {
 	s.learning.Lock()
 	defer s.learning.Unlock()
-	if known := s.learnt(w.environment); len(known) > 0 {
-		return known
+	known := s.learnt(w.environment)
+	if len(known.Modules) == 0 {
+		known.Modules = append([]string{"dagster"}, s.guess(w)...)
 	}
-	return slices.Concat(firstModules, importsOf(w.roots))
-}
-
-// firstModules are what every worker of the bundled Python imports sooner or later, for a first server that has nothing learnt. What is not
-// installed, or is not in this version, is left out.
-var firstModules = []string{
-	"dagster", "dagster._core.instance.factory", "dagster._core.executor.in_process", "dagster._core.execution.plan.active",
-	"dagster._core.storage.schedules.sqlite.sqlite_schedule_storage", "pyarrow.parquet", "pyarrow.dataset",
-}
-
-// learnt returns the list of an environment. learning is held.
-func (s *Servers) learnt(e Environment) []string {
-	file := s.modulesFile(e)
-	if known, ok := s.known[file]; ok {
-		return known
-	}
-	var known []string
-	if text, err := os.ReadFile(file); err == nil && json.Unmarshal(text, &known) != nil {
-		known = nil // as good as none
-	}
-	s.known[file] = known
 	return known
 }
 
-// learn remembers what a worker had imported when it ended. A server that lacks some of it is replaced when it is quiet.
+// guess returns what the files of a location import. learning is held.
+func (s *Servers) guess(w want) []string {
+	key := strings.Join(w.roots, "\x00")
+	found, ok := s.guesses[key]
+	if !ok {
+		found = importsOf(w.roots)
+		s.guesses[key] = found
+	}
+	return found
+}
+
+// needs returns what a server is to import before it forks a worker: Dagster, and of what the location's files import what workers were seen to need.
+func (s *Servers) needs(srv *server, w want, materializes bool) []string {
+	srv.mu.Lock()
+	complete := srv.said.Ready && srv.said.Waiting == 0
+	srv.mu.Unlock()
+	if complete {
+		return nil
+	}
+	s.learning.Lock()
+	defer s.learning.Unlock()
+	needs := []string{"dagster"}
+	known := s.learnt(w.environment)
+	for _, name := range s.guess(w) {
+		if len(known.Modules) == 0 || slices.Contains(known.Modules, name) {
+			needs = append(needs, name)
+		}
+	}
+	if materializes {
+		needs = append(needs, "assetdev_bridge.materialize")
+	}
+	return needs
+}
+
+// learnt returns what is known of an environment. learning is held.
+func (s *Servers) learnt(e Environment) learnt {
+	file := s.modulesFile(e)
+	known, ok := s.known[file]
+	if !ok {
+		if text, err := os.ReadFile(file); err == nil && json.Unmarshal(text, &known) != nil {
+			known = learnt{} // as good as none
+		}
+		s.known[file] = known
+	}
+	if known.Digest != e.Digest {
+		known.LeftOut = nil // another version may do
+	}
+	return known
+}
+
+// remember keeps what is known of an environment. learning is held.
+func (s *Servers) remember(e Environment, known learnt) {
+	file := s.modulesFile(e)
+	known.Digest = e.Digest
+	s.known[file] = known
+	if text, err := json.Marshal(known); err == nil {
+		_ = writeFile(file, text) // a cache: the next assetdev learns it again
+	}
+}
+
+// learn remembers what a worker had to import. A server that lacks some of it is told when it is quiet.
 func (s *Servers) learn(w want, modules []string) {
 	if s.mode == Cold {
 		return
 	}
 	s.learning.Lock()
 	known := s.learnt(w.environment)
-	have := make(map[string]bool, len(known))
-	for _, name := range known {
+	have := make(map[string]bool, len(known.Modules))
+	for _, name := range known.Modules {
 		have[name] = true
 	}
-	merged := slices.Clip(known)
-	for _, name := range modules {
-		if !have[name] && len(merged) < mostModules && len(name) < 200 {
+	var more []string
+	add := func(name string) {
+		if !have[name] && len(have) < mostModules && len(name) < 200 {
 			have[name] = true
-			merged = append(merged, name)
+			more = append(more, name)
 		}
 	}
-	more := len(merged) > len(known)
-	if more {
-		file := s.modulesFile(w.environment)
-		s.known[file] = merged
-		if text, err := json.Marshal(merged); err == nil {
-			_ = writeFile(file, text) // a cache: the next assetdev learns it again
+	if len(known.Modules) == 0 { // a worker that was forked does not name what its server had
+		add("dagster")
+		for _, name := range s.guess(w) {
+			add(name)
 		}
+	}
+	for _, name := range modules {
+		add(name)
+	}
+	if len(more) > 0 {
+		known.Modules = slices.Concat(known.Modules, more)
+		s.remember(w.environment, known)
 	}
 	s.learning.Unlock()
-	if !more || s.mode != Fork {
+	if len(more) == 0 || s.mode != Fork {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key, srv := range s.running {
 		if srv.want.environment.Python == w.environment.Python {
-			s.later(key, s.quiet)
+			s.later(key)
 		}
 	}
 }
 
-// later looks after a while whether a server is quiet, and replaces it by one that has what was learnt. mu is held.
-func (s *Servers) later(key string, after time.Duration) {
+// later has a server import what was learnt once it has been quiet for a while. mu is held.
+func (s *Servers) later(key string) {
 	if s.closed {
 		return
 	}
 	if timer := s.timers[key]; timer != nil {
 		timer.Stop()
 	}
-	s.timers[key] = time.AfterFunc(after, func() { s.replace(key) })
-}
-
-// replace starts a server beside the one that runs, and puts it in its place when it is ready.
-func (s *Servers) replace(key string) {
-	s.mu.Lock()
-	srv := s.running[key]
-	s.mu.Unlock()
-	if srv == nil {
-		return
-	}
-	modules := s.modules(srv.want)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.closed || s.running[key] != srv || len(modules) == len(srv.preload):
-		return
-	case srv.uses > 0 || srv.began.IsZero():
-		s.later(key, s.quiet)
-		return
-	case time.Since(srv.began) < learnAgain && srv.replaced:
-		s.later(key, learnAgain)
-		return
-	}
-	next := s.start(key, srv.want, modules)
-	next.replaced = true
-	s.work.Go(func() {
-		<-next.ready
+	s.timers[key] = time.AfterFunc(s.quiet, func() {
 		s.mu.Lock()
-		defer s.mu.Unlock()
-		if next.err != nil || s.closed || s.running[key] != srv {
-			s.retire(next)
+		srv := s.running[key]
+		s.mu.Unlock()
+		if srv == nil {
 			return
 		}
-		s.running[key] = next
-		s.retire(srv)
+		modules := s.modules(srv.want)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		switch {
+		case s.closed || s.running[key] != srv:
+		case srv.uses > 0:
+			s.later(key)
+		default:
+			s.work.Go(func() { srv.more(moreMessage{Preload: modules.Modules}) })
+		}
 	})
+}
+
+// leaves remembers for which modules a server had to begin anew.
+func (s *Servers) leaves(e Environment, out []LeftOut) {
+	out = slices.DeleteFunc(slices.Clone(out), func(o LeftOut) bool { return !strings.HasPrefix(o.Why, "importing it starts ") })
+	s.learning.Lock()
+	defer s.learning.Unlock()
+	if known := s.learnt(e); !slices.Equal(known.LeftOut, out) {
+		known.LeftOut = out
+		s.remember(e, known)
+	}
 }
 
 // live is the life of a server: it ends when ctx does, or the process.
 func (srv *server) live(ctx context.Context) {
 	began := time.Now()
 	lines, err := srv.begin(ctx)
-	srv.err, srv.took = err, time.Since(began)
-	if err == nil {
-		srv.owner.mu.Lock()
-		srv.began = time.Now()
-		srv.owner.mu.Unlock()
-	}
+	srv.mu.Lock()
+	srv.err = err
+	srv.mu.Unlock()
 	close(srv.ready)
 	if err == nil {
-		stop := context.AfterFunc(ctx, func() { _ = srv.conn.CloseWrite() })
-		srv.listen(lines)
+		stop := context.AfterFunc(ctx, func() {
+			_ = srv.conn.CloseWrite()
+			srv.mu.Lock()
+			defer srv.mu.Unlock()
+			if srv.busy { // while it imports it hears nothing, and it has nothing to lose
+				srv.proc.Kill()
+			}
+			_ = srv.conn.SetReadDeadline(time.Now().Add(endWithin))
+		})
+		srv.listen(lines, began)
 		stop()
 	}
 	close(srv.lost)
@@ -570,7 +625,7 @@ func (srv *server) live(ctx context.Context) {
 	timer.Stop()
 }
 
-// begin starts the process and waits until it is ready.
+// begin starts the process, and tells it what to import.
 func (srv *server) begin(ctx context.Context) (*bufio.Reader, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -596,51 +651,50 @@ func (srv *server) begin(ctx context.Context) (*bufio.Reader, error) {
 		p.Kill()
 		return nil, fmt.Errorf("fork server: %w", err)
 	}
-	srv.proc, srv.conn = p, unixConn
-	stop := context.AfterFunc(ctx, func() { _ = unixConn.SetDeadline(time.Now()) })
-	defer stop()
-	_ = unixConn.SetDeadline(time.Now().Add(readyWithin))
-	lines := bufio.NewReaderSize(unixConn, 64<<10)
-	first, err := json.Marshal(firstMessage{Preload: srv.preload, Roots: srv.want.roots, Spare: srv.owner.mode == Spare})
+	srv.proc, srv.conn, srv.ring = p, unixConn, ring
+	first, err := json.Marshal(firstMessage{
+		Preload: srv.preload, Roots: srv.want.roots, Lazy: srv.owner.mode != Spare, Spare: srv.owner.mode == Spare, LeftOut: srv.leftOut,
+	})
 	if err == nil {
+		_ = unixConn.SetWriteDeadline(time.Now().Add(forkWithin))
 		_, err = unixConn.Write(append(first, '\n'))
-	}
-	var line []byte
-	if err == nil {
-		line, err = lines.ReadBytes('\n')
-	}
-	if err == nil {
-		err = json.Unmarshal(line, &srv.said)
-	}
-	if err == nil && !srv.said.Ready {
-		err = fmt.Errorf("it said %.200q", line)
 	}
 	if err != nil {
 		p.Kill()
 		_ = unixConn.Close()
-		said, _, _ := ring.Since(0, 0)
-		if len(said) > 0 {
-			return nil, fmt.Errorf("fork server: %w: %s", err, said[len(said)-1].Text)
-		}
-		return nil, fmt.Errorf("fork server: %w", err)
+		return nil, srv.died(err)
 	}
-	_ = unixConn.SetDeadline(time.Time{})
-	if ctx.Err() != nil { // the deadline of the end may have been lifted
-		return nil, ctx.Err()
+	return bufio.NewReaderSize(unixConn, 64<<10), nil
+}
+
+// died says why a server ended by itself, with its last words.
+func (srv *server) died(err error) error {
+	if said, _, _ := srv.ring.Since(0, 0); len(said) > 0 {
+		return fmt.Errorf("fork server: %w: %s", err, said[len(said)-1].Text)
 	}
-	return lines, nil
+	return fmt.Errorf("fork server: %w", err)
 }
 
 // listen hands the answers of the server to who waits for them, until its connection ends.
-func (srv *server) listen(lines *bufio.Reader) {
+func (srv *server) listen(lines *bufio.Reader, began time.Time) {
 	for {
 		line, err := lines.ReadBytes('\n')
-		if err != nil {
+		var a struct {
+			forkAnswer
+			readyMessage
+		}
+		if err != nil || json.Unmarshal(line, &a) != nil {
 			return
 		}
-		var a forkAnswer
-		if json.Unmarshal(line, &a) != nil {
-			return
+		if a.Ready {
+			srv.mu.Lock()
+			if !srv.said.Ready {
+				srv.took = time.Since(began)
+			}
+			srv.said, srv.busy = a.readyMessage, false
+			srv.mu.Unlock()
+			srv.owner.leaves(srv.want.environment, a.LeftOut)
+			continue
 		}
 		srv.mu.Lock()
 		f := srv.pending[a.ID]
@@ -672,6 +726,27 @@ func (srv *server) drop() {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	srv.pending = nil
+	if !srv.said.Ready && srv.err == nil {
+		srv.err = srv.died(errNoServer)
+	}
+}
+
+// more has a server import more.
+func (srv *server) more(m moreMessage) {
+	select {
+	case <-srv.ready:
+	case <-srv.lost:
+	}
+	srv.mu.Lock()
+	gone := srv.err != nil || srv.pending == nil
+	srv.busy = true
+	srv.mu.Unlock()
+	if gone {
+		return
+	}
+	if err := srv.send(m); err != nil {
+		srv.cancel() // half a message may be on its way
+	}
 }
 
 func (srv *server) isLost() bool {
@@ -686,8 +761,13 @@ func (srv *server) isLost() bool {
 var errNoServer = errors.New("the fork server is gone")
 
 // fork has the server make a worker with these files as standard input, output, error and channel.
-func (srv *server) fork(dir string, env []string, files []*os.File) (int, func() child.Exit, error) {
-	message := forkMessage{Dir: dir, Kind: "worker", Env: make(map[string]string, len(env))}
+func (srv *server) fork(ctx context.Context, dir string, env, needs []string, files []*os.File) (int, func() child.Exit, error) {
+	select {
+	case <-srv.ready:
+	case <-ctx.Done():
+		return 0, nil, ctx.Err()
+	}
+	message := forkMessage{Dir: dir, Kind: "worker", Env: make(map[string]string, len(env)), Needs: needs}
 	for _, entry := range env {
 		if name, value, ok := strings.Cut(entry, "="); ok {
 			message.Env[name] = value
@@ -695,9 +775,13 @@ func (srv *server) fork(dir string, env []string, files []*os.File) (int, func()
 	}
 	f := &forked{pid: make(chan int, 1), exit: make(chan child.Exit, 1)}
 	srv.mu.Lock()
-	if srv.pending == nil {
+	if srv.pending == nil || srv.err != nil {
 		srv.mu.Unlock()
 		return 0, nil, errNoServer
+	}
+	within := forkWithin
+	if srv.busy || len(needs) > 0 {
+		within = readyWithin
 	}
 	srv.next++
 	message.ID = srv.next
@@ -707,18 +791,19 @@ func (srv *server) fork(dir string, env []string, files []*os.File) (int, func()
 		srv.cancel() // half a message may be on its way: nothing more can be said to it
 		return 0, nil, err
 	}
-	timer := time.NewTimer(forkWithin)
+	timer := time.NewTimer(within)
 	defer timer.Stop()
 	var pid int
 	select {
 	case pid = <-f.pid:
 	case <-srv.lost:
 		return 0, nil, errNoServer
+	case <-ctx.Done():
+		srv.abandon(f)
+		return 0, nil, ctx.Err()
 	case <-timer.C:
-		srv.mu.Lock()
-		f.abandoned = true
-		srv.mu.Unlock()
-		return 0, nil, fmt.Errorf("the fork server did not answer within %v", forkWithin)
+		srv.abandon(f)
+		return 0, nil, fmt.Errorf("the fork server did not answer within %v", within)
 	}
 	if pid == 0 {
 		return 0, nil, errors.New(f.refused)
@@ -742,8 +827,22 @@ func (srv *server) fork(dir string, env []string, files []*os.File) (int, func()
 	}, nil
 }
 
+// abandon has the worker of a request killed once it is there.
+func (srv *server) abandon(f *forked) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	f.abandoned = true
+	select {
+	case pid := <-f.pid: // just now
+		if pid > 0 {
+			_ = syscall.Kill(-pid, syscall.SIGKILL)
+		}
+	default:
+	}
+}
+
 // send writes one line; the descriptors go with its first byte.
-func (srv *server) send(m forkMessage, files ...*os.File) error {
+func (srv *server) send(m any, files ...*os.File) error {
 	line, err := json.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("ask the fork server: %w", err)
@@ -755,8 +854,18 @@ func (srv *server) send(m forkMessage, files ...*os.File) error {
 	}
 	srv.sending.Lock()
 	defer srv.sending.Unlock()
-	_ = srv.conn.SetWriteDeadline(time.Now().Add(forkWithin)) // a server that is stopped reads nothing
-	n, _, err := srv.conn.WriteMsgUnix(line, unix.UnixRights(fds...), nil)
+	srv.mu.Lock()
+	within := forkWithin // a server that is stopped reads nothing
+	if srv.busy {
+		within = readyWithin
+	}
+	srv.mu.Unlock()
+	_ = srv.conn.SetWriteDeadline(time.Now().Add(within))
+	var rights []byte
+	if len(fds) > 0 {
+		rights = unix.UnixRights(fds...)
+	}
+	n, _, err := srv.conn.WriteMsgUnix(line, rights, nil)
 	if err == nil && n < len(line) {
 		_, err = srv.conn.Write(line[n:])
 	}
@@ -781,6 +890,9 @@ func importsOf(roots []string) []string {
 	}
 	names := map[string]bool{}
 	for _, f := range files[:min(len(files), 10*mostGuesses)] {
+		if isTest(f.path) {
+			continue
+		}
 		text, err := readSmall(f.path)
 		if err != nil {
 			continue
@@ -797,4 +909,10 @@ func importsOf(roots []string) []string {
 	}
 	found := slices.DeleteFunc(slices.Sorted(maps.Keys(names)), own)
 	return found[:min(len(found), mostGuesses)]
+}
+
+// isTest reports whether a file is one that no asset needs: it is of tests, or installs the project.
+func isTest(path string) bool {
+	name, dir := filepath.Base(path), filepath.Base(filepath.Dir(path))
+	return name == "setup.py" || name == "conftest.py" || strings.HasPrefix(name, "test_") || dir == "tests" || dir == "test"
 }

@@ -163,16 +163,17 @@ func TestServerLearns(t *testing.T) {
 		t.Fatalf("got %s, %v, want json in it", text, err)
 	}
 	var other Servers
-	other.known, other.options = map[string][]string{}, h.servers.options
+	other.known, other.options = map[string]learnt{}, h.servers.options
 	w := want{environment: Environment{Python: filepath.Join(h.dir, ".venv", "bin", "python")}}
-	if got := other.modules(w); !slices.Contains(got, "json") {
-		t.Errorf("another assetdev knows %q", got)
+	if got := other.modules(w); !slices.Contains(got.Modules, "json") {
+		t.Errorf("another assetdev knows %q", got.Modules)
 	}
-	first := onlyServer(t, h.servers).PID
+	l.(*Location).Warm()
+	first := onlyServer(t, h.servers)
 	h.servers.learn(w, []string{"wave"})
 	waitFor(t, "a server that knows more", func() bool {
 		reports := h.servers.Reports()
-		return len(reports) == 1 && reports[0].PID != first
+		return len(reports) == 1 && reports[0].PID == first.PID && reports[0].Preloaded > first.Preloaded
 	})
 	describeOK(t, l)
 }
@@ -255,20 +256,29 @@ func TestAlone(t *testing.T) {
 	}
 }
 
-// TestColdFirst: the first descriptions wait for no server; those after them have one.
-func TestColdFirst(t *testing.T) {
+// TestNobodyWaitsForAllImports: a request is served while a server still has much to import that the request does not need, and a
+// server in the midst of its imports ends at once.
+func TestNobodyWaitsForAllImports(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, Fork)
-	h.servers.options.ColdFirst = 2
-	l := h.Open(t, locationtest.OK)
+	write(t, h.lib, map[string]string{"endless.py": "import time\n\nwhile True:\n    time.sleep(1)\n"})
+	l := h.Open(t, locationtest.OK).(*Location)
 	defer l.Close()
-	for i, want := range []int{0, 0, 1, 1} {
-		describeOK(t, l)
-		h.servers.mu.Lock()
-		got := len(h.servers.all)
-		h.servers.mu.Unlock()
-		if got != want {
-			t.Errorf("after description %d there are %d servers, want %d", i+1, got, want)
-		}
+	e, err := l.environment(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.servers.learn(want{environment: e}, []string{"json", "endless"})
+	describeOK(t, l)
+	first := onlyServer(t, h.servers)
+	if first.PID == 0 || first.Err != "" {
+		t.Fatalf("got the server %+v, want one that runs", first)
+	}
+	l.Warm() // all of it: it comes to no end
+	if err := h.servers.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if syscall.Kill(first.PID, 0) == nil && !zombie(first.PID) {
+		t.Error("the server lives on")
 	}
 }

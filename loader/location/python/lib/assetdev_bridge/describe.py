@@ -222,7 +222,8 @@ class Description:
         """Finds the global variable of the project's modules that holds the definition of an asset."""
         if self.variables is None:
             self.variables = {}
-            for name, module in list(sys.modules.items()):
+            for name in fresh.imported():
+                module = sys.modules.get(name)
                 file = fresh.file_of(module)
                 if not fresh.first_party(file):
                     continue
@@ -248,8 +249,8 @@ class Description:
         for key in spec.metadata or {}:
             if key.startswith(("dagster_", "dagster-")):
                 return False
-        for module in list(sys.modules.values()):
-            path = fresh.file_of(module)
+        for name in fresh.imported():
+            path = fresh.file_of(sys.modules.get(name))
             if path != file and fresh.first_party(path) and says(path, spec.code_version):
                 return True
         return shared.function is not None and bool(file) and file.endswith(".py")

@@ -7,6 +7,7 @@ importlib.util.spec_from_file_location), and no .pyc is read or written for them
 
 import hashlib
 import importlib.machinery
+import itertools
 import os
 import site
 import sys
@@ -113,9 +114,46 @@ def file_of(module):
     return file if isinstance(file, str) else ""
 
 
+MARK = "assetdev_bridge.forked"
+_counted = 0
+_by_top = {}  # name without its dots -> names
+_by_folder = {}  # folder of the file -> names
+not_installed = set()  # files of modules
+
+
+def before_fork():
+    """Notes, in a server, what is imported: so that its children need not look at each module, which copies the memory that it lies in."""
+    global _counted
+    names = sys.modules
+    if len(names) == _counted:
+        return
+    if len(names) < _counted:
+        _by_top.clear(), _by_folder.clear(), not_installed.clear()
+        _counted = 0
+    for name, module in itertools.islice(list(names.items()), _counted, None):
+        _by_top.setdefault(name.partition(".")[0], []).append(name)
+        file = file_of(module)
+        if file:
+            _by_folder.setdefault(os.path.dirname(file) + os.sep, []).append(name)
+            if not installed_in(file):
+                not_installed.add(file)
+    _counted = len(names)
+
+
+def imported():
+    """Returns the names of the modules that this process imported itself, in the order of their import: in one that was forked, or was a spare, none of those that were there before."""
+    names = []
+    for name in reversed(sys.modules):
+        if name == MARK:
+            break
+        names.append(name)
+    names.reverse()
+    return names
+
+
 def forget(folders_first):
     """Drops modules that the project's own code replaces: those that lie below the roots, and those whose name a folder that comes first on
-    sys.path has too. For a forked process, which has the modules of its server."""
+    sys.path has too. For a process which has the modules of a server, after before_fork."""
     own = set()
     for folder in folders_first:
         try:
@@ -127,16 +165,14 @@ def forget(folders_first):
             if ext == ".py" or (not ext and os.path.isdir(os.path.join(folder, name))):
                 own.add(stem)
     stale = set()
-    own = {top for top in own if not _namespace_only(top, folders_first)} - set(sys.stdlib_module_names) - {"__main__", "assetdev_bridge"}
-    for name, module in list(sys.modules.items()):
-        if own and name.partition(".")[0] in own:
-            stale.add(name)
-            continue
-        file = file_of(module)
-        if file.startswith(roots) and first_party(file):
-            stale.add(name)
-    for name in stale:
-        del sys.modules[name]
+    own = {top for top in own if top in _by_top and not _namespace_only(top, folders_first)} - set(sys.stdlib_module_names) - {"__main__", "assetdev_bridge"}
+    for top in own:
+        stale.update(_by_top[top])
+    for folder, names in _by_folder.items():
+        if folder.startswith(roots):
+            stale.update(n for n in names if first_party(file_of(sys.modules.get(n))))
+    stale = {n for n in stale if sys.modules.pop(n, None) is not None}
+    sys.modules[MARK] = type(sys)(MARK)
     return stale
 
 
@@ -150,9 +186,10 @@ def _namespace_only(top, folders):
 
 
 def third_party_modules():
-    """Returns the names of the imported modules that are not the project's, in the order of their import."""
+    """Returns the names of the modules that this process imported and that are not the project's, in the order of their import."""
     names = []
-    for name, module in list(sys.modules.items()):
+    for name in imported():
+        module = sys.modules.get(name)
         if name.partition(".")[0] in ("__main__", "__mp_main__", "assetdev_bridge", "sitecustomize", "usercustomize"):
             continue
         known = getattr(module, "__dict__", {})

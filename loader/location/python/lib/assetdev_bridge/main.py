@@ -8,7 +8,7 @@ Contract with who starts it (the Go package loader/location/python):
   (absolute folders of first-party code), ``dagster_home``, ``workspace_root``, ``instance`` ("none", or "read": tell what Dagster's own instance
   knows of the last materializations). Further fields are ignored.
 * The package's own folder comes last on sys.path and is taken out of PYTHONPATH, so that real packages win and nothing that the user's code starts sees it.
-* Before the last message of a request goes ``{"type": "modules", "modules": […]}``: the names of all imported modules that are not the project's, in
+* Before the last message of a request goes ``{"type": "modules", "modules": […]}``: the names of the modules that it imported and that are not the project's, in
   the order of their import. It is what a server may import next time.
 * The process ends with 0 after definitions or a result, with 1 after an error. Threads and children that the user's code left are not waited for.
 

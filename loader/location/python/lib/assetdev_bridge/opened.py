@@ -40,8 +40,7 @@ def counts(path, workspace, home):
 def modules():
     """Returns the files of modules that are neither below the roots nor installed."""
     found = set()
-    for module in list(sys.modules.values()):
-        path = fresh.file_of(module)
+    for path in [*fresh.not_installed, *(fresh.file_of(sys.modules.get(name)) for name in fresh.imported())]:
         if path.endswith(".py") and fresh.elsewhere(os.path.abspath(path)):
             found.add(os.path.abspath(path))
     return found

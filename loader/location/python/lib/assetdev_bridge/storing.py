@@ -4,6 +4,7 @@ Without a word in the settings, managers of files and object stores are replaced
 (``io_manager_def=``), stay alone. A manager of the project's own code is one of a database when its module speaks of one.
 """
 
+import functools
 import inspect
 import re
 
@@ -63,6 +64,7 @@ def _of_database(resource):
     return _speaks(cls)
 
 
+@functools.lru_cache(None)
 def _speaks(of):
     try:
         return bool(SPEAKS.search(inspect.getsource(of)))

@@ -94,7 +94,7 @@ class Server:
 
     name = "forked"
 
-    def __init__(self, preload=(), roots=(), spare=False, env=None):
+    def __init__(self, preload=(), roots=(), spare=False, env=None, **more):
         ours, theirs = socket.socketpair()
         self.socket, self.n, self.lock = ours, 0, threading.Lock()
         self.process = subprocess.Popen(
@@ -103,8 +103,22 @@ class Server:
         )
         theirs.close()
         self.file = ours.makefile("rb")
-        self.write({"preload": list(preload), "roots": list(roots), "spare": spare})
+        self.write({"preload": list(preload), "roots": list(roots), "spare": spare, **more})
         self.ready = self.read()
+
+    def answer(self):
+        """Reads what is no report."""
+        while True:
+            message = self.read()
+            if message is None or not message.get("ready"):
+                return message
+            self.ready = message
+
+    def report(self, holds):
+        """Waits for a report of which something holds."""
+        while not holds(self.ready):
+            self.ready = self.read()
+        return self.ready
 
     def write(self, message, fds=()):
         data = json.dumps(message).encode() + b"\n"
@@ -118,18 +132,18 @@ class Server:
         line = self.file.readline()
         return json.loads(line) if line else None
 
-    def ask(self, target, request, env=None, cwd=None, during=None, kind="worker", at_hello=None):
+    def ask(self, target, request, env=None, cwd=None, during=None, kind="worker", at_hello=None, needs=()):
         ours, theirs = socket.socketpair()
         with ours, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, open(os.devnull, "rb") as null:
             self.n += 1
             whole = environment(ASSETDEV_FD="3", ASSETDEV_TARGET=json.dumps(target), **(env or {}))
-            self.write({"id": self.n, "env": whole, "cwd": cwd or target["working_directory"], "kind": kind}, [theirs.fileno(), null.fileno(), out.fileno(), err.fileno()])
+            self.write({"id": self.n, "env": whole, "cwd": cwd or target["working_directory"], "kind": kind, "needs": list(needs)}, [theirs.fileno(), null.fileno(), out.fileno(), err.fileno()])
             theirs.close()
-            started = self.read()
+            started = self.answer()
             if "pid" not in started:
                 raise RuntimeError(started)
             messages = talk(ours, request, started["pid"], during, at_hello)
-            ended = self.read()
+            ended = self.answer()
             assert ended["id"] == self.n, ended
             status = ended["exit"] if "exit" in ended else -ended["signal"]
             return Answer(messages, status, content(out), content(err))

@@ -269,6 +269,58 @@ class Life(unittest.TestCase):
             finally:
                 self.assertEqual(s.close(), 0)
 
+    def test_a_request_waits_for_what_it_needs_alone(self):
+        """A lazy server imports what a request needs, and the rest when it is told."""
+        files = {"deps__first": "", "deps__second": "", "deps__third": "raise SystemExit\n", "main_": "import sys\nprint(sorted({'first', 'second', 'json.tool'} & set(sys.modules)))\n1 / 0\n"}
+        with project(**files) as p:
+            s = Server(["first", "second", "third"], env={"PYTHONPATH": LIB + os.pathsep + os.path.join(p, "deps")}, lazy=True)
+            try:
+                self.assertEqual((s.ready["preloaded"], s.ready["waiting"]), ([], 3))
+                t = target("main_", p, roots=[os.path.join(p, "none")])  # the folder deps stands for what is installed
+                self.assertIn("['second']", s.ask(t, {"type": "describe"}, needs=["second"]).stdout)
+                self.assertEqual(s.report(lambda r: r["preloaded"])["waiting"], 2)
+                self.assertIn("['second']", s.ask(t, {"type": "describe"}).stdout)
+                s.write({"rest": True})
+                ready = s.report(lambda r: r["waiting"] == 0)
+                self.assertEqual(([e["name"] for e in ready["preloaded"]], [e["name"] for e in ready["left_out"]], ready["waiting"]), (["second", "first"], ["third"], 0))
+                s.write({"preload": ["json.tool", "first"]})
+                self.assertEqual([e["name"] for e in s.report(lambda r: len(r["preloaded"]) > 2)["preloaded"]], ["second", "first", "json.tool"])
+                self.assertIn("['first', 'json.tool', 'second']", s.ask(t, {"type": "describe"}).stdout)
+            finally:
+                self.assertEqual(s.close(), 0)
+
+    def test_requests_outlive_a_new_beginning(self):
+        """A server that has to begin anew keeps its children, and serves what was asked of it meanwhile."""
+        text = "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+        waits = "import os, time\nprint('begins')\nwhile not os.path.exists('go'): time.sleep(0.01)\nraise SystemExit('done')\n"
+        with project(starts_one=text, waits=waits, quick="print('quick')\n") as p:
+            import json
+            import socket
+
+            s = Server(["starts_one"], env={"PYTHONPATH": LIB + os.pathsep + p}, lazy=True)
+            sockets, outs = [], []
+            for n, (module, needs) in enumerate([("waits", []), ("quick", ["starts_one"]), ("quick", ["starts_one", "json"])]):
+                a, b = socket.socketpair()
+                outs.append(open(os.path.join(p, "out%d" % n), "w+b"))
+                with open(os.devnull, "rb") as null:
+                    t = target(module, p, roots=[os.path.join(p, "none")])
+                    s.write({"id": n, "env": environment(ASSETDEV_FD="3", ASSETDEV_TARGET=json.dumps(t)), "cwd": p, "kind": "worker", "needs": needs},
+                            [b.fileno(), null.fileno(), outs[n].fileno(), outs[n].fileno()])
+                b.close()
+                a.sendall(b'{"type": "describe"}\n')
+                sockets.append(a)
+            self.assertEqual(s.answer()["id"], 0)
+            said = [s.answer() for _ in range(4)]
+            self.assertEqual(sorted((m["id"], "pid" in m) for m in said), [(1, False), (1, True), (2, False), (2, True)])
+            open(os.path.join(p, "go"), "w").close()
+            self.assertEqual(s.answer(), {"id": 0, "exit": 1})
+            for n, word in enumerate(["begins", "quick", "quick"]):
+                outs[n].seek(0)
+                self.assertIn(word, outs[n].read().decode())
+                outs[n].close(), sockets[n].close()
+            self.assertIn("starts 1 threads", s.report(lambda r: r["left_out"])["left_out"][0]["why"])
+            self.assertEqual(s.close(), 0)
+
     def test_own_code_is_not_preloaded(self):
         with project(mine="") as p:
             s = Server(["mine"], roots=[p], env={"PYTHONPATH": LIB + os.pathsep + p})
