@@ -9,8 +9,9 @@
 //
 //   - every name in it that its package, or an imported package of the module, declares;
 //   - for x.M, every method M of the module; with a type, its exported methods (interfaces, reflection, templates call them);
-//   - with a variable, whatever assigns to it, statements of main included;
-//   - with a package, its init functions, its variables "_", and those whose initialisers change others; the same of every
+//   - with a variable, whatever assigns to it, and statements of main that do so, by functions and methods that they call, too;
+//   - what main changes outside of the module before it hands over to the SDK, as the environment;
+//   - with a package, its init functions, its variables "_", and those whose initialisers change others, with their order; the same of every
 //     package of the program that reaches into it by them, and of packages it imports with "_" when they reach outside;
 //   - files that //go:embed names, by content; //go: directives by text;
 //   - packages of modules in folders (replace, go.work) like those of the module; the SDK's and vendored ones as wholes;
@@ -20,9 +21,8 @@
 // With cgo, assembly, //go:linkname or a function without a body the whole package counts, with MethodByName every package;
 // Code.Coarse says so.
 //
-// Known holes: environment variables with computed names or from struct tags; files that code opens by itself; variables
-// that main changes by calling methods on them or by calling functions that do; what init functions of packages that are not
-// reached do to other modules; -ldflags -X; generated code that is not on disk. Harmless re-executions: a renamed local
+// Known holes: environment variables with computed names or from struct tags; files that code opens by itself; what init
+// functions of packages that are not reached do to other modules; -ldflags -X; generated code that is not on disk. Harmless re-executions: a renamed local
 // variable, a change to a method or variable that only shares its name.
 //
 // Invariants:

@@ -1,6 +1,8 @@
 package codeversion
 
 import (
+	"cmp"
+	"crypto/sha256"
 	"go/token"
 	"path/filepath"
 	"slices"
@@ -24,6 +26,7 @@ type node struct {
 	uses    []int32  // declarations it reaches by name
 	outside []string // import paths of packages that count as wholes or are not in folders
 	mutates bool     // it may change a package-level variable
+	place   int      // of a variable whose initialiser is an effect: which one of its package it is, from 1; 0 when it is the only one
 	foreign bool     // it names something of a package that is not in folders: the standard library, or outside
 }
 
@@ -35,6 +38,8 @@ type program struct {
 	methods map[string][]int32 // name → methods of all types
 	writers map[int32][]int32  // variable → declarations that may change it
 	effects []int32            // of all packages
+	setups  []int32            // statements of main that change what is not the module's
+	linked  map[*pack][]*pack  // packages that //go:linkname ties together
 	spans   map[int32]span     // memory
 
 	seen []uint32 // node → the walk that visited it
@@ -42,7 +47,7 @@ type program struct {
 }
 
 func link(packs []*pack) *program {
-	p := &program{packs: packs, byPath: map[string]*pack{}, methods: map[string][]int32{}, writers: map[int32][]int32{}, spans: map[int32]span{}}
+	p := &program{packs: packs, byPath: map[string]*pack{}, methods: map[string][]int32{}, writers: map[int32][]int32{}, spans: map[int32]span{}, linked: map[*pack][]*pack{}}
 	for _, pk := range packs {
 		p.byPath[pk.path] = pk
 		pk.names, pk.methods, pk.effects = map[string][]int32{}, map[string][]int32{}, nil
@@ -90,22 +95,140 @@ func link(packs []*pack) *program {
 		}
 	}
 	for i, n := range p.nodes {
+		if n.kind == kindSetup {
+			p.setUp(int32(i))
+		}
+	}
+	for i, n := range p.nodes {
 		id := int32(i)
 		if n.kind == kindInit || n.kind == kindBlank || n.kind == kindVar && p.initialiserMutates(id) {
 			n.pack.effects = append(n.pack.effects, id)
 			p.effects = append(p.effects, id)
 		}
 	}
-	for _, pk := range packs { // a package that another one links into
-		for _, s := range pk.files {
+	for _, pk := range packs {
+		p.number(pk)
+		for _, s := range pk.files { // a package that another one links into
 			for _, target := range s.parsed.linknames {
-				if t := p.byPath[target]; t != nil && t.coarse == "" {
+				t := p.byPath[target]
+				if target == "main" {
+					t, _ = p.split("main.main")
+				}
+				if t == nil || t == pk {
+					continue
+				}
+				if t.coarse == "" {
 					t.coarse = "//go:linkname in " + pk.label
 				}
+				p.linked[pk], p.linked[t] = append(p.linked[pk], t), append(p.linked[t], pk)
 			}
 		}
 	}
 	return p
+}
+
+// number tells the variables of a package that have effects in which order these happen: that of files by their names, and of lines.
+func (p *program) number(pk *pack) {
+	var vars []*node
+	for _, id := range pk.effects {
+		if n := p.nodes[id]; n.kind == kindVar || n.kind == kindBlank {
+			vars = append(vars, n)
+		}
+	}
+	if len(vars) < 2 {
+		return
+	}
+	slices.SortStableFunc(vars, func(a, b *node) int {
+		return cmp.Or(strings.Compare(a.source.path, b.source.path), cmp.Compare(a.from, b.from))
+	})
+	for i, n := range vars {
+		n.place = i + 1
+	}
+}
+
+// quiet are packages whose functions change nothing that an asset could see.
+var quiet = map[string]bool{"fmt": true, "log": true, "log/slog": true, "errors": true, "strings": true, "strconv": true, "context": true, "time": true}
+
+// setUp finds what a statement of main may change: variables that the functions which it calls write, or change by a method, and those that it
+// hands to one of the module; and what is not the module's, as the environment. What hands the assets over to the SDK is none.
+func (p *program) setUp(id int32) {
+	n := p.nodes[id]
+	foreign := false
+	outside := func(m *node) bool { // false when it runs the program
+		for _, s := range append(slices.Clone(m.calls), m.writes...) {
+			if s.path == "" {
+				continue
+			}
+			if isSDK(s.path) {
+				return false
+			}
+			foreign = foreign || p.byPath[s.path] == nil && !quiet[s.path]
+		}
+		return true
+	}
+	changed := map[int32]bool{}
+	change := func(m *node, s selector) {
+		for _, target := range p.declared(m, s) {
+			if p.nodes[target].kind == kindVar {
+				changed[target] = true
+			}
+		}
+	}
+	seen := map[int32]bool{id: true}
+	queue := []int32{id}
+	module := false
+	for len(queue) > 0 {
+		m := p.nodes[queue[len(queue)-1]]
+		queue = queue[:len(queue)-1]
+		if !outside(m) {
+			return
+		}
+		for _, s := range m.writes {
+			change(m, s)
+		}
+		for _, s := range m.raw {
+			if len(p.methods[s.name]) > 0 {
+				change(m, selector{name: s.base})
+			}
+		}
+		for _, s := range m.calls {
+			called := p.declared(m, s)
+			if s.base == "." {
+				called = p.methods[s.name]
+			}
+			for _, c := range called {
+				kind := p.nodes[c].kind
+				if (kind == kindFunc || kind == kindMethod) && !seen[c] {
+					seen[c], module = true, true
+					queue = append(queue, c)
+				}
+			}
+		}
+	}
+	if module {
+		for _, name := range n.idents {
+			change(n, selector{name: name})
+		}
+		for _, s := range n.selectors {
+			change(n, s)
+		}
+	}
+	for target := range changed {
+		if !slices.Contains(p.writers[target], id) {
+			p.writers[target] = append(p.writers[target], id)
+		}
+	}
+	if foreign {
+		p.setups = append(p.setups, id)
+	}
+}
+
+// sum returns the hash of what a declaration means where it stands.
+func (n *node) sum() [sha256.Size]byte {
+	if n.place == 0 {
+		return n.hash
+	}
+	return sha256.Sum256(append(n.hash[:], byte(n.place), byte(n.place>>8)))
 }
 
 // declared returns the declarations that a name means in n: path "" is a name of its own package.
@@ -261,6 +384,7 @@ func (p *program) reach(start []int32) *closure {
 		}
 	}
 	touched := map[*pack]bool{}
+	var ties []*pack
 	outside := map[string]bool{}
 	everything := false
 	imported := map[*pack]bool{}
@@ -291,6 +415,7 @@ func (p *program) reach(start []int32) *closure {
 		}
 		touched[pk] = true
 		c.packs = append(c.packs, pk)
+		ties = append(ties, p.linked[pk]...)
 		visit(pk.effects)
 		if pk.coarse != "" {
 			c.coarse = append(c.coarse, pk.coarse)
@@ -302,7 +427,9 @@ func (p *program) reach(start []int32) *closure {
 		}
 		blank(pk)
 	}
-	visit(start)
+	if visit(start); len(start) > 0 {
+		visit(p.setups)
+	}
 	for {
 		for len(queue) > 0 {
 			id := queue[len(queue)-1]
@@ -316,6 +443,11 @@ func (p *program) reach(start []int32) *closure {
 				visit(p.methods[name])
 			}
 			visit(p.writers[id])
+			for len(ties) > 0 {
+				pk := ties[0]
+				ties = ties[1:]
+				touch(pk)
+			}
 			for _, path := range n.outside {
 				outside[path] = true
 			}

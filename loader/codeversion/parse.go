@@ -8,6 +8,7 @@ import (
 	"go/parser"
 	"go/scanner"
 	"go/token"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -29,7 +30,7 @@ const (
 	kindBlank // var _ = …
 	kindConst
 	kindType
-	kindSetup // a statement of main that writes package-level variables
+	kindSetup // a statement of main that may change what is the package's, or anybody's
 )
 
 // A selector is pkg.Name, with the import path of pkg.
@@ -65,8 +66,8 @@ type declaration struct {
 	bodyless  bool
 	writes    []selector        // package-level variables it may write; path "" is its own package
 	values    map[string]string // string constants
-	calls     []selector        // what a variable's initialiser calls; path "" is its own package, base "." a method
-	callsFunc bool              // it calls a function literal
+	calls     []selector        // what it calls; path "" is its own package, base "." a method. Of a variable's initialiser without what stands in function literals
+	callsFunc bool              // a variable's initialiser calls a function literal
 }
 
 // A parsed is the meaning of one file's content.
@@ -345,19 +346,51 @@ func (w *walker) function(n *ast.FuncDecl, tokens *token.File) {
 	if w.pkg != "main" || name != "main" || n.Recv != nil || n.Body == nil {
 		return
 	}
+	locals := map[string]*declaration{} // of main, with the last statement that gave them a value
 	for _, stmt := range n.Body.List {
 		setup := &declaration{kind: kindSetup}
 		w.collect(setup, stmt, nil)
-		if len(setup.writes) == 0 {
-			continue
-		}
+		defines := slices.Sorted(maps.Keys(w.locals))
 		setup.name = "main"
 		for _, s := range setup.writes {
 			setup.name += " " + s.name
 		}
+		if len(setup.writes) == 0 {
+			for _, s := range setup.calls {
+				setup.name += " " + s.name
+			}
+		}
+		for _, name := range setup.idents {
+			if before := locals[name]; before != nil && before != setup {
+				setup.takeIn(before)
+			}
+		}
+		for _, name := range defines {
+			locals[name] = setup
+		}
+		for _, s := range setup.writes {
+			if s.path == "" && locals[s.name] != nil {
+				locals[s.name] = setup
+			}
+		}
+		if len(setup.writes) == 0 && len(setup.calls) == 0 {
+			continue
+		}
 		w.place(setup, stmt, nil, tokens)
 		w.decls = append(w.decls, setup)
 	}
+}
+
+// takeIn makes a statement one with an earlier one on whose variables it hangs.
+func (d *declaration) takeIn(before *declaration) {
+	d.hash = sha256.Sum256(append(d.hash[:], before.hash[:]...))
+	d.idents = unique(append(d.idents, before.idents...), strings.Compare)
+	d.methods = unique(append(d.methods, before.methods...), strings.Compare)
+	d.selectors = unique(append(d.selectors, before.selectors...), compareSelectors)
+	d.raw = unique(append(d.raw, before.raw...), compareSelectors)
+	d.calls = append(d.calls, before.calls...)
+	d.env = append(d.env, before.env...)
+	d.reflects = d.reflects || before.reflects
 }
 
 // receiver returns the name of a receiver's type.
@@ -399,7 +432,7 @@ func (w *walker) variable(decl *ast.GenDecl, s *ast.ValueSpec, tokens *token.Fil
 			case *ast.FuncLit:
 				return false
 			case *ast.CallExpr:
-				w.initialiserCalls(d, n)
+				w.calls(n, d)
 			}
 			return true
 		})
@@ -407,7 +440,8 @@ func (w *walker) variable(decl *ast.GenDecl, s *ast.ValueSpec, tokens *token.Fil
 	w.declare(d, s, whole(decl, s), doc, tokens)
 }
 
-func (w *walker) initialiserCalls(d *declaration, call *ast.CallExpr) {
+// calls notes what is called.
+func (w *walker) calls(call *ast.CallExpr, d *declaration) {
 	switch fun := callee(call).(type) {
 	case *ast.Ident:
 		d.calls = append(d.calls, selector{name: fun.Name})
@@ -622,6 +656,9 @@ func (w *walker) visit(node ast.Node) bool {
 	case *ast.CallExpr:
 		w.tag(22, count(n.Args), bits(n.Ellipsis.IsValid()))
 		w.call(n)
+		if w.d.kind != kindVar && w.d.kind != kindBlank {
+			w.calls(n, w.d)
+		}
 	case *ast.StarExpr:
 		w.tag(23)
 	case *ast.UnaryExpr:

@@ -125,10 +125,10 @@ func (x *Index) codeParts(c *closure) []hashed {
 		n := x.program.nodes[id]
 		if n.part.Symbol == "" {
 			n.part = graph.Part{
-				Kind: graph.PartCode, Symbol: n.symbol, Hash: short(n.hash), File: x.place(n.source.path), Line: n.line, Text: n.file.src[n.from:n.to],
+				Kind: graph.PartCode, Symbol: n.symbol, Hash: short(n.sum()), File: x.place(n.source.path), Line: n.line, Text: n.file.src[n.from:n.to],
 			}
 		}
-		parts = append(parts, hashed{n.part, n.hash})
+		parts = append(parts, hashed{n.part, n.sum()})
 		for _, pattern := range n.embeds {
 			for _, file := range n.pack.embedded[pattern] {
 				addFile(n.pack, file)
