@@ -10,7 +10,9 @@ What is reached, over-approximated where it must be:
   * names and attribute chains by scope: parameters and local variables shadow, imports inside functions count;
   * all definitions of a name that has several; whole classes; whole if/try/with/for blocks of module level;
   * with a name, whatever changes it while modules are imported: X[k] = …, X.append(…), module.f = …, `global X` in a
-    function, decorators and calls of functions that change it (registries), subclasses where __init_subclass__ sees them;
+    function, decorators and calls of functions that change it (registries) or what they are given, the same by another name
+    of it (Y = X), metaclasses, subclasses where __init_subclass__ or __subclasses__ sees them; and in which order all that happens;
+  * docstrings, annotations and the text of files where code that is reached reads them (__doc__, inspect, typing.get_type_hints);
   * with a module, its calls for effect (pandas.set_option(…)) and those of the modules that it imports;
   * with a function defined inside another (an asset factory), the module-level calls of the outer one;
   * with a parameter that names a resource, the value that some resources={…} gives it;
@@ -20,7 +22,8 @@ What cannot be decided (eval, exec, globals(), getattr on a module or import_mod
 a value) counts as the whole module and what it imports; "coarse" says why.
 
 Known holes: getattr on instances whose class is not named, monkey-patching inside function bodies, entry-point plug-ins,
-functions that a third-party package calls while modules are imported, data files, C extensions rebuilt with the same version.
+functions that a third-party package calls while modules are imported, line numbers, C extensions rebuilt with the same version. What a step
+opens, and modules that only running shows, are told by opened.py.
 Harmless re-executions: a renamed local variable, one method changed in a class of which another is used.
 
 Invariants:
@@ -50,7 +53,7 @@ PYTHON = "%s-%d.%d" % (sys.implementation.name, sys.version_info[0], sys.version
 
 MAX_BYTES = 4 << 20  # a larger file counts as a whole
 MAX_TEXT = 64 << 10  # of one part
-_FORMAT = 4  # of the cache
+_FORMAT = 5  # of the cache
 
 _BUILTINS = frozenset(dir(builtins)) | {"__file__", "__path__", "__builtins__", "__class__", "__annotations__", "__dict__"}
 _MODULE_DUNDERS = frozenset(
@@ -76,6 +79,16 @@ _WALKS = frozenset(
     "load_from_defs_folder load_defs load_defs_at_path load_project_defs iter_modules walk_packages".split()
 )
 _SECRETS = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "API_KEY", "APIKEY", "ACCESS_KEY", "PRIVATE_KEY", "AUTH")
+# Names by which code reads what is otherwise no meaning: docstrings, annotations, its own text.
+_REFLECTS = {
+    "__doc__": "doc", "getdoc": "doc", "__annotations__": "types", "get_type_hints": "types", "get_annotations": "types", "signature": "types",
+    "getfullargspec": "types", "Signature": "types", "getsource": "text", "getsourcelines": "text", "getcomments": "text",
+}  # fmt: skip
+# Functions of others that load a module by a name.
+_LOADS = frozenset(
+    "!importlib:import_module !importlib:__import__ !runpy:run_module !runpy:run_path !pkgutil:resolve_name !importlib.util:spec_from_file_location "
+    "!importlib.machinery:SourceFileLoader".split()
+)
 _REBINDS = frozenset(("c:exec", "c:globals", "c:vars"))  # may bind any name of the module
 _NAME_KEYWORDS = frozenset(("name", "key", "asset_name", "asset_key"))
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -93,11 +106,12 @@ def _sum(text):
 
 
 class _Scope:
-    __slots__ = ("kind", "parent", "stores", "outer", "imports", "loads", "inner", "params")
+    __slots__ = ("kind", "parent", "stores", "outer", "imports", "loads", "inner", "params", "own")
 
     def __init__(self, kind, parent):
         self.kind, self.parent = kind, parent  # "f" function or lambda, "c" class, "l" comprehension
         self.stores, self.outer, self.imports, self.loads, self.inner, self.params = set(), set(), {}, [], [], ()
+        self.own = set()  # of a class: attributes that methods change through self
 
 
 class _Reader:
@@ -105,11 +119,12 @@ class _Reader:
 
     n names it binds · k kind (def class assign block effect) · l, e lines · h hash of all of it · s hash of what runs when it is
     defined · o hash of its docstrings · d references followed when it is defined · b references of function bodies · and, where they
-    apply: t decorators, bases; p names that may be resources; v value of a constant; q reads the variable that its argument
+    apply: t decorators, bases; f what it reads of docstrings (doc), annotations (types) or text; a hash of its annotations; j it changes what it
+    is given; y it changes itself when it is called; z the name of which it is another one; p names that may be resources; v value of a constant; q reads the variable that its argument
     names; i sees its subclasses; u module calls as [callees, name, hash, references, line, end].
 
     A reference is a kind and a chain of names: r read · k called · m changed · x called, result dropped · n decorates · y getattr with a
-    computed name · c undecidable · h called with a name (after "=") · E names a variable · g bound by `global` · w a whole module ·
+    computed name · c undecidable · h called with a name (after "=") · E names a variable · g bound by `global` · w a whole module · s has its subclasses asked for ·
     p all modules below a prefix · e variable of the environment · z reason that widens nothing. "kind@level|module|chain" goes
     through an import inside a function.
     """
@@ -123,6 +138,7 @@ class _Reader:
     def reset(self):
         self.out, self.body_out, self.refs, self.names, self.docs = [], [], [], [], []
         self.sites, self.resource_names, self.reads_env, self.guarded = [], [], False, 0
+        self.notes, self.reflects, self.gives, self.changes_itself = [], set(), False, False
 
     # References
 
@@ -166,6 +182,12 @@ class _Reader:
             if root in outer:
                 self.refs.append((kind + ":" + chain, deep))
             elif root in stores:
+                if kind == "m" and root in scope.params:
+                    method = parent is not None and parent.kind == "c" and root == scope.params[0]
+                    if not method:
+                        self.gives = True
+                    elif chain.count("."):
+                        parent.own.add(chain.split(".")[1])
                 for level, module, name in imports.get(root, ()):
                     rest = ".".join(filter(None, (name, chain[len(root) + 1 :] if "." in chain else "")))
                     if "=" in chain and "=" not in rest:
@@ -179,6 +201,8 @@ class _Reader:
             hand(kind, chain, deep)
         for name in outer & stores:
             self.refs.append(("g:" + name, True))
+        if is_class and not scope.own.isdisjoint(stores):
+            self.changes_itself = True
 
     # Statements and expressions
 
@@ -239,6 +263,8 @@ class _Reader:
         self.out.append("'" + node.id)
         if node.ctx.__class__ is _ast.Load:
             self.emit("r", node.id)
+            if node.id in _REFLECTS:
+                self.reflects.add(_REFLECTS[node.id])
         else:
             scope = self.store(node.id)
             if scope is not None and scope.kind == "f":
@@ -247,12 +273,21 @@ class _Reader:
     def attribute(self, node):
         chain = _chain(node)
         if chain is None:
+            if node.attr in _REFLECTS:
+                self.reflects.add(_REFLECTS[node.attr])
             if node.attr not in ("values", "items", "keys", "get", "copy") or not self.reads_globals(node.value):
                 self.visit(node.value)
             self.out.append("." + node.attr)
             return
         self.out.append("'" + chain)
         self.emit("r", chain)
+        last = chain.rpartition(".")[2]
+        if last in _MUTATORS and node.ctx.__class__ is _ast.Load:  # handed to who calls it
+            self.emit("m", chain.rpartition(".")[0])
+        if last in _REFLECTS:
+            self.reflects.add(_REFLECTS[last])
+        if last == "__subclasses__":
+            self.emit("s", chain.rpartition(".")[0])
         if ".resources." in chain:
             self.resource_names.append(chain.partition(".resources.")[2].partition(".")[0])
         if node.ctx.__class__ is not _ast.Load:
@@ -348,6 +383,10 @@ class _Reader:
 
     def known_call(self, node, chain):
         args, last = node.args, chain.rpartition(".")[2]
+        if last in _REFLECTS:
+            self.reflects.add(_REFLECTS[last])
+        if last == "__subclasses__":
+            self.emit("s", chain.rpartition(".")[0])
         text = args[0].value if args and args[0].__class__ is _ast.Constant and isinstance(args[0].value, str) else None
         if chain in ("eval", "exec", "globals") or chain == "vars" and not args:
             self.emit("c", chain)
@@ -355,6 +394,8 @@ class _Reader:
             subject = _chain(args[0])
             if subject is not None:
                 if args[1].__class__ is _ast.Constant and isinstance(args[1].value, str) and args[1].value.isidentifier():
+                    if args[1].value in _REFLECTS:
+                        self.reflects.add(_REFLECTS[args[1].value])
                     self.emit("r", subject + "." + args[1].value)
                     if chain in ("setattr", "delattr"):
                         self.emit("m", subject + "." + args[1].value)
@@ -452,10 +493,13 @@ class _Reader:
                     self.emit("k", chain)
                 if "." in chain:
                     self.emit("n", chain)
+        keep = keep or node.name == "__init__" and self.scope is not None and self.scope.kind == "c"  # what is made of a class may look there
         self.parameters(node.args, keep)
-        if keep and node.returns is not None:
+        if node.returns is not None and keep:
             out.append("->")
             self.annotation(node.returns)
+        elif node.returns is not None:
+            self.note(node.returns)
         names = _parameter_names(node.args)
         if keep:
             self.resource_names.extend(names)
@@ -489,13 +533,24 @@ class _Reader:
             out.append(field)
             for item in value if isinstance(value, list) else [value] if value is not None else []:
                 out.append(item.arg)
-                if keep and item.annotation is not None:
+                if item.annotation is not None and keep:
                     out.append(":")
                     self.annotation(item.annotation)
+                elif item.annotation is not None:
+                    self.note(item.annotation)
         for default in arguments.defaults + arguments.kw_defaults:
             out.append("=")
             if default is not None:
                 self.visit(default)
+
+    def note(self, node):
+        """Takes an annotation that means nothing, unless somebody looks at it."""
+        kept = self.out, self.refs, self.scope, self.sites, self.reflects
+        self.out, self.refs, self.scope, self.sites, self.reflects = [], [], _Scope("f", None), [], set()
+        self.visit(node)
+        text = "\0".join(self.out)
+        self.out, self.refs, self.scope, self.sites, self.reflects = kept
+        self.notes.append(text)
 
     def annotation(self, node):
         self.visit(node)
@@ -546,6 +601,8 @@ class _Reader:
         for keyword in node.keywords:
             self.out.append("," + (keyword.arg or "**"))
             self.visit(keyword.value)
+            if keyword.arg == "metaclass" and _chain(keyword.value) is not None:
+                self.emit("k", _chain(keyword.value))
         scope = self.push("c")
         for parameter in getattr(node, "type_params", ()):
             scope.stores.add(parameter.name)
@@ -557,6 +614,8 @@ class _Reader:
         self.out.append("(AnnAssign")
         if self.scope is not None and self.scope.kind == "c":
             self.annotation(node.annotation)
+        else:
+            self.note(node.annotation)
         self.visit(node.target)
         if node.value is not None:
             self.visit(node.value)
@@ -728,7 +787,7 @@ class _Reader:
 
     def builtin(self, ref):
         kind, _, chain = ref.partition(":")
-        if kind not in ("r", "k", "m", "x", "n", "y", "h", "E"):
+        if kind not in ("r", "k", "m", "x", "n", "y", "h", "E", "s"):
             return False
         root = chain.partition(".")[0].partition("=")[0]
         return root in _BUILTINS and root not in self.binds and root not in self.bound
@@ -787,6 +846,16 @@ class _Reader:
             node["q"] = True
         if self.sites:
             node["u"] = self.sites
+        if self.reflects:
+            node["f"] = sorted(self.reflects)
+        if self.notes:
+            node["a"] = _sum("\0".join(self.notes))
+        if self.gives:
+            node["j"] = True
+        if self.changes_itself:
+            node["y"] = True
+        if kind == "assign" and _chain(statement.value) is not None:
+            node["z"] = _chain(statement.value)
         self.nodes.append(node)
         self.bound.update(names)
 
@@ -1340,14 +1409,14 @@ class _File:
 
 
 class _Module:
-    __slots__ = ("name", "file", "package", "folders", "summary", "source", "symbols", "bind", "linked", "gen", "deps", "surface", "globals", "roots", "trail")
+    __slots__ = ("name", "file", "package", "folders", "summary", "source", "symbols", "bind", "linked", "gen", "deps", "surface", "globals", "roots", "trail", "places")
 
 
 class _Link:
     """A node with its references followed. Targets are strings: a symbol, or #module (its effects), *module (all of it),
     !module:name (third-party), ~module (does not parse)."""
 
-    __slots__ = ("symbol", "module", "node", "own", "targets", "defined", "calls", "all_calls", "changes", "all_changes", "outside", "all_outside", "env", "env_defined", "reasons", "loose", "definition", "later", "parents", "edges", "drops", "dynamic", "lines")  # fmt: skip
+    __slots__ = ("symbol", "module", "node", "own", "targets", "defined", "calls", "all_calls", "changes", "all_changes", "outside", "all_outside", "env", "env_defined", "reasons", "loose", "definition", "later", "parents", "edges", "drops", "dynamic", "lines", "others", "subclassed", "given", "itself")  # fmt: skip
 
 
 class _Graph:
@@ -1506,7 +1575,7 @@ class Index:
     def digest(self, module):
         """Numbers the nodes of a module: symbols, and what its names are bound to."""
         summary = module.summary = module.source.summary if module.source is not None else None
-        module.symbols, module.bind, module.linked, module.deps, module.roots = [], {}, None, None, {}
+        module.symbols, module.bind, module.linked, module.deps, module.roots, module.places = [], {}, None, None, {}, {}
         if summary is not None and "error" not in summary:
             for name, targets in summary["binds"].items():
                 module.bind[name] = [tuple(t) for t in targets]
@@ -1522,6 +1591,7 @@ class Index:
                 module.symbols.append(symbol)
                 for name in node["n"]:
                     module.bind.setdefault(name, []).append(symbol)
+            module.places = {symbol: i for i, symbol in enumerate(module.symbols)}
             for symbol, node in zip(module.symbols, summary["nodes"]):
                 for ref in node["d"] + node["b"]:
                     if ref.startswith("g:"):
@@ -1626,19 +1696,24 @@ class Index:
                 base = self.absolute(module, b[0], b[1])
                 if base is not None:
                     found |= self.member(base, ([b[2]] if b[2] else []) + rest, seen)
-        if not bound and module.summary is not None and "error" not in module.summary:
+        # A star import may bind the name as well, before or after; __all__ says whether.
+        if module.summary is not None and "error" not in module.summary and not (name == "__all__" and bound):
             for level, star in module.summary["stars"]:
                 base = self.absolute(module, level, star)
                 if base is None:
                     continue
                 other = self.module(base)
                 if other is None:
-                    if name not in _BUILTINS:
+                    if name not in _BUILTINS and not bound:
                         found.add("!%s:%s" % (base, name))
                 elif "error" in (other.summary or ()):
                     found.add("~" + base)
                 else:
-                    found |= self.lookup(other, name, rest, seen)
+                    more = self.lookup(other, name, rest, seen)
+                    found |= more
+                    if more or bound:
+                        self.trail.add((other.name, "__all__"))
+                        found.update(b for b in other.bind.get("__all__", ()) if isinstance(b, str))
         return found
 
     def member(self, base, rest, seen):
@@ -1684,6 +1759,7 @@ class Index:
         l.symbol, l.module, l.node = symbol, module, node
         l.targets, l.defined, l.calls, l.all_calls, l.changes, l.all_changes = set(), set(), set(), set(), set(), set()
         l.env, l.env_defined, l.reasons, l.outside, l.all_outside, l.loose = set(), set(), set(), False, False, False
+        l.others, l.subclassed, l.given, l.itself = set(), set(), set(), bool(node.get("y"))
         own = [node["h"]]
         here = (" in " + symbol,)
         for refs, deep in ((defined, False), (body, True)):
@@ -1708,10 +1784,19 @@ class Index:
                     if chain.endswith(".__subclasses__") or ".__subclasses__." in chain:
                         l.reasons.add("__subclasses__ in " + module.name)
                         targets.add("*" + module.name)
+                    if not deep:
+                        l.given |= {"#" + t[1:] if t[0] == "@" else t for t in found if t[0] not in "!#~?*"}
+                        same = [t for t in found if t in module.places]
+                        if len(same) > 1 and symbol in module.places:  # which of them it is depends on what stands before it
+                            own.append("after %d" % sum(module.places[t] < module.places[symbol] for t in same))
                     own.append(ref + "=" + ",".join(sorted(targets)))
                 elif kind == "k":
                     calls = {t for t in found if t[0] not in "!@#*~?"}
                     l.all_calls |= calls
+                    if not _LOADS.isdisjoint(found) and not chain.endswith("import_module"):
+                        targets.add("**")
+                        l.reasons.add("a module loaded by name%s" % here[0])
+                        own.append("**")
                     if not deep:
                         l.calls |= calls
                 elif kind in "mxn":
@@ -1727,6 +1812,7 @@ class Index:
                             continue
                         elif kind == "m" or "." in chain and last not in _LOGS:
                             changes.add(t)
+                    l.itself = l.itself or deep and symbol in changes
                     changes.discard(symbol)
                     l.all_changes |= changes
                     l.all_outside = l.all_outside or outside
@@ -1741,6 +1827,8 @@ class Index:
                         elif t[0] != "?":
                             targets.add(t)
                     own.append(ref + "=" + ",".join(sorted(targets)))
+                elif kind == "s":
+                    l.subclassed |= {t for t in found if t[0] not in "!@#*~?"}
                 elif kind == "c":
                     chain = chain.partition(".")[0]
                     if chain not in module.bind:
@@ -1756,6 +1844,8 @@ class Index:
                     own.append(ref)
                 elif kind == "p":
                     targets |= {"*" + n for n in self.below_prefix(module, chain)}
+                    if not chain:
+                        targets.add("**")
                     l.reasons.add("import_module with a computed name" + here[0])
                 elif kind == "e":
                     l.env.add(chain)
@@ -1850,7 +1940,7 @@ class Index:
             for name in g.names:
                 for l in self.links(self.modules[name]):
                     for t in l.targets:
-                        if t[0] != "!" and t[1:] not in loaded:
+                        if t[0] != "!" and t != "**" and t[1:] not in loaded:
                             owner = self.owner(t)
                             if owner is not None and owner not in loaded:
                                 missing.add(owner)
@@ -1898,6 +1988,10 @@ class Index:
             else:
                 g.added[i] = {j}
 
+        asked = set()  # classes whose subclasses somebody asks for
+        for l in g.links.values():
+            asked |= l.subclassed
+        g.asked = asked
         for symbol, l in g.links.items():
             edges = g.edges[ids[symbol]]
             for t in l.edges:
@@ -1917,6 +2011,7 @@ class Index:
                         for r in g.resources["*"]:
                             add(ids[symbol], ids[r])
         # changes at module level
+        changers = {}  # what changes a thing
         for name in g.names:
             if self.modules[name].globals:  # they may bind any name of the module
                 for d in [ids[l.symbol] for l in self.modules[name].linked if l.dynamic]:
@@ -1924,10 +2019,12 @@ class Index:
                         add(ids[l.symbol], d)
         for symbol, l in g.links.items():
             kind = l.node["k"]
-            if not l.calls and not l.changes and kind != "effect" and kind != "block":
+            if not l.calls and not l.changes and kind != "effect" and kind != "block" and not (kind == "class" and l.parents):
                 continue
             changes, outside, called = set(l.changes), l.outside, set()
             stack = list(l.calls)
+            if kind == "class":  # the metaclass of a base, and its __init_subclass__, run when a class is made
+                stack += [t for t in l.parents if t in g.links and self.sees_subclasses(g.links[t], g)]
             while stack:
                 t = stack.pop()
                 if t in called or t not in g.links:
@@ -1935,16 +2032,36 @@ class Index:
                 called.add(t)
                 c = g.links[t]
                 changes |= c.all_changes
+                if c.itself:
+                    changes.add(t)
+                if c.node.get("j"):  # it may change whatever it is given
+                    changes |= l.given
                 outside = outside or c.all_outside
                 stack.extend(c.all_calls)
+            for t in list(changes):  # another name of the same thing
+                seen = 0
+                while t in g.links and "z" in g.links[t].node and seen < 20:
+                    seen += 1
+                    named = [n for n in g.links[t].given if n != t]
+                    changes.update(named)
+                    t = named[0] if len(named) == 1 else ""
             if kind in ("effect", "block") and symbol not in resources:
                 unknown = not changes and not l.dynamic
                 if outside and l.drops or unknown and (kind == "effect" or l.drops):
                     add(identity("#" + l.module.name), ids[symbol])
+                    changers.setdefault("#" + l.module.name, []).append(symbol)
             for t in changes:
                 if t != symbol and (t in ids or t[0] == "#" and t[1:] in loaded):
                     add(identity(t), ids[symbol])
+                    changers.setdefault(t, []).append(symbol)
             g.called |= called
+        g.sequence = {}  # in which order a thing is changed
+        if any(len(c) > 1 for c in changers.values()):
+            order = self.execution(g)
+            for t, symbols in changers.items():
+                if len(symbols) > 1:
+                    symbols.sort(key=lambda x: order.get(g.links[x].module.name, 0))  # in one module they are in order already
+                    g.sequence[identity(t)] = "\0" + _sum("\0".join(symbols))
         for name in g.names:
             module = self.modules[name]
             edges = g.edges[identity("#" + name)]
@@ -1959,6 +2076,9 @@ class Index:
             key = g.keys[done]
             done += 1
             if key[0] != "*":
+                continue
+            if key == "**":  # nobody knows which of the modules
+                g.edges[g.ids[key]].update([identity("*" + name) for name in g.names])
                 continue
             module = self.modules.get(key[1:])
             if module is None:
@@ -1988,6 +2108,25 @@ class Index:
         self.memo = {}
         return g
 
+    def execution(self, g):
+        """The place of each module in the order in which importing the entry points executes them."""
+        order, begun = {}, set()
+        for first in self.entry_names + tuple(g.names):
+            stack = [(first, None)]
+            while stack:
+                name, rest = stack.pop()
+                if rest is None:
+                    if name in begun or self.module(name) is None:
+                        continue
+                    begun.add(name)
+                    rest = iter(self.dependencies(self.modules[name])[0])
+                below = next(rest, None)
+                if below is None:
+                    order[name] = len(order)
+                else:
+                    stack += [(name, rest), (below, None)]
+        return order
+
     def owner(self, target):
         """The module of a symbol, or of what stands for a module."""
         if target[0] in "#*~@":
@@ -2014,7 +2153,10 @@ class Index:
             self.dependencies(module),
             (module.summary or {}).get("resources"),
             [
-                (l.symbol, l.calls, l.changes, l.outside, l.drops, l.dynamic, l.parents, l.node["k"], l.node.get("p"), l.node.get("i"))
+                (
+                    l.symbol, l.calls, l.changes, l.outside, l.drops, l.dynamic, l.parents, l.node["k"], l.node.get("p"), l.node.get("i"), l.subclassed, l.itself,
+                    l.node.get("j"), l.node.get("z"), l.calls and l.given,
+                )
                 for l in module.linked
             ],
         )  # fmt: skip
@@ -2049,10 +2191,11 @@ class Index:
         for l in changed:
             i = g.ids[l.symbol]
             g.links[l.symbol] = l
-            g.own[i] = l.own
+            g.own[i] = l.own + g.sequence.get(i, "")
             dirty.add(g.component[i])
             bit = 1 << i
             g.env_mask = g.env_mask | bit if l.env else g.env_mask & ~bit
+            g.reflect_mask = g.reflect_mask | bit if "f" in l.node else g.reflect_mask & ~bit
             g.reason_mask = g.reason_mask | bit if l.reasons or "opaque" in l.module.summary else g.reason_mask & ~bit
         for number, below in enumerate(g.below):
             if number in dirty or not dirty.isdisjoint(below):
@@ -2081,7 +2224,7 @@ class Index:
         g.hash[number], g.reach[number] = _sum("\0".join(text)), reach
 
     def sees_subclasses(self, link, g, depth=0):
-        if link.node.get("i"):
+        if link.node.get("i") or link.symbol in g.asked:
             return True
         return depth < 20 and any(
             t in g.links and t != link.symbol and self.sees_subclasses(g.links[t], g, depth + 1) for t in link.parents
@@ -2091,15 +2234,18 @@ class Index:
         """Tarjan's components in reverse order of reach; a component's hash covers its members and the components below."""
         n = len(g.keys)
         own = g.own = [""] * n
-        g.env_mask = g.reason_mask = g.broken_mask = 0
+        g.env_mask = g.reason_mask = g.broken_mask = g.reflect_mask = 0
         for i, key in enumerate(g.keys):
             l = g.links.get(key)
+            own[i] = g.sequence.get(i, "")
             if l is not None:
-                own[i] = l.own
+                own[i] = l.own + own[i]
                 if l.env:
                     g.env_mask |= 1 << i
                 if l.reasons or "opaque" in l.module.summary:
                     g.reason_mask |= 1 << i
+                if "f" in l.node:
+                    g.reflect_mask |= 1 << i
             elif key[0] == "!":
                 own[i] = self.outside(key[1:])[0]
             elif key[0] == "~":
@@ -2225,7 +2371,8 @@ class Index:
         Each answer is {"version": "py1:…", "coarse": "" or why, "parts": [{kind, symbol, hash, file, line, text}], "doc", "file",
         "line"}. kind is "code" or "environment"; parts are sorted by symbol; file is absolute and may be ""; line counts from 1.
         When something it reaches does not parse, it is {"version": "", "error": {file, line, column, message}, …}. Under "" it is
-        the version of the entry point (parts without text): while it stays, so do the definitions."""
+        the version of the entry point (parts without text): while it stays, so do the definitions. Its "files" are all that was looked at:
+        what a process loads besides is in no version."""
         collects = gc.isenabled()
         gc.disable()  # a collection in the middle costs more than all of an answer
         try:
@@ -2263,6 +2410,7 @@ class Index:
             lazy.update(first[0])
             answer[key] = self.version(g, asset, places[key], [first] + others, siblings, (known or {}).get(key), texts)
         answer[""] = self.entry_version(g, lazy, (known or {}).get(""))
+        answer[""]["files"] = sorted({self.modules[n].file for n in g.names if self.modules[n] is not None and self.modules[n].file})
         return answer
 
     def broken(self, name):
@@ -2347,6 +2495,8 @@ class Index:
             name = next((g.keys[i][1:] for i in _bits(reach & g.broken_mask)), None) or next(r[1:] for r in roots if r[0] == "~")
             answer["error"] = self.error(name)
             return answer
+        if reach & g.reflect_mask:
+            lines += self.reflected(g, reach)
         version = ALGORITHM + ":" + _sum("\0".join([ALGORITHM, PYTHON] + sorted(lines)))
         if version == was:
             return {"version": version, "unchanged": True}
@@ -2371,6 +2521,27 @@ class Index:
         parts.append({"kind": "environment", "symbol": "python", "hash": PYTHON, "file": "", "line": 0, "text": PYTHON})
         answer["parts"] = sorted(parts, key=lambda p: (p["symbol"], p["kind"], p["hash"]))
         return answer
+
+    def reflected(self, g, reach):
+        """What code that reads docstrings, annotations or source may see of all that is reached."""
+        seen = {how for i in _bits(reach & g.reflect_mask) for how in g.links[g.keys[i]].node["f"]}
+        lines = []
+        modules = set()
+        for i in _bits(reach):
+            l = g.links.get(g.keys[i])
+            if l is None:
+                continue
+            modules.add(l.module)
+            if "doc" in seen and "o" in l.node:
+                lines.append("doc %s=%s" % (l.symbol, l.node["o"][1]))
+            if "types" in seen and "a" in l.node:
+                lines.append("types %s=%s" % (l.symbol, l.node["a"]))
+        for module in modules:
+            if "doc" in seen and module.summary is not None:
+                lines.append("doc of %s=%s" % (module.name, module.summary.get("doc", "")))
+            if "text" in seen and module.source is not None:
+                lines.append("text of %s=%s" % (module.name, module.source.hash))
+        return lines
 
     def line(self, link, asset):
         node = link.node
