@@ -244,12 +244,19 @@ func (e *Engine) filesChanged(batch watch.Batch) {
 	if slices.Contains(batch.Paths, e.ws.File) || slices.Contains(batch.Paths, e.ws.SettingsFile) {
 		e.notice(diag.New("workspace", "%s changed", filepath.Base(e.ws.File)).WithHint("open assetdev again to take it over"))
 	}
-	names := e.loader.Affected(batch.Paths)
-	if len(names) == 0 {
+	names, readers := e.loader.Affected(batch.Paths), e.readersOf(batch.Paths)
+	if len(names) == 0 && len(readers) == 0 {
 		return
 	}
 	before := e.statuses()
 	began := time.Now()
+	if len(readers) > 0 {
+		e.readStored(e.ctx, readers)
+		if len(names) == 0 {
+			e.saved(batch.Paths, nil, "", before, began)
+			return
+		}
+	}
 	waiting := len(names)
 	var changed []graph.Key
 	broken := ""

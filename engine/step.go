@@ -78,8 +78,10 @@ type assetResult struct {
 	outcome  run.State
 	record   *graph.Record
 	restored bool
-	err      *event.Error
-	checks   []wire.Check
+	// rewritten names files that the step read and that say something else already.
+	rewritten []graph.Read
+	err       *event.Error
+	checks    []wire.Check
 }
 
 // held reports whether a check of the data holds up what reads it.
@@ -170,7 +172,7 @@ func (e *Engine) stepEnded(r *activeRun, result stepResult) {
 		delete(r.stops, made.key)
 		if made.record != nil {
 			stored := e.stored[made.key]
-			stored.Record, stored.Data, stored.Text = made.record, graph.DataPresent, ""
+			stored.Record, stored.Data, stored.Text, stored.Rewritten = made.record, graph.DataPresent, "", made.rewritten
 			differs[made.key] = stored
 		}
 	}
@@ -241,6 +243,9 @@ func (e *Engine) runStep(ctx context.Context, job stepJob) stepResult {
 	err := s.all(ctx)
 	for i := range s.result.made {
 		made := &s.result.made[i]
+		if made.record != nil {
+			made.rewritten = s.loader.Rewritten(made.record.Location, made.record.Reads)
+		}
 		switch {
 		case made.outcome != run.Want:
 		case ctx.Err() != nil:
@@ -367,7 +372,7 @@ func (s *stepRun) restoreAll(ctx context.Context) error {
 			return err
 		}
 		young := a.asset.MaxAge == 0 || earlier != nil && time.Since(earlier.At) < a.asset.MaxAge
-		if earlier != nil && earlier.File != "" && young {
+		if earlier != nil && earlier.File != "" && young && s.loader.Rewritten(earlier.Location, earlier.Reads) == nil {
 			found[i] = earlier
 		}
 	}
@@ -494,7 +499,7 @@ func (s *stepRun) process(ctx context.Context) error {
 		return err
 	}
 	for k, i := range wanted {
-		if err := s.commit(ctx, i, outputs[k], changed, said.Build); err != nil {
+		if err := s.commit(ctx, i, outputs[k], changed, said); err != nil {
 			if ctx.Err() != nil {
 				return err
 			}
@@ -731,7 +736,7 @@ func (s *stepRun) compare(ctx context.Context) (map[graph.Key]bool, error) {
 }
 
 // commit makes what the process made of one asset its newest data.
-func (s *stepRun) commit(ctx context.Context, i int, out output, changed map[graph.Key]bool, build string) error {
+func (s *stepRun) commit(ctx context.Context, i int, out output, changed map[graph.Key]bool, said location.Result) error {
 	job, made := &s.job, &s.result.made[i]
 	a := &job.assets[i]
 	asset := a.asset
@@ -743,8 +748,11 @@ func (s *stepRun) commit(ctx context.Context, i int, out output, changed map[gra
 	}
 	after, err := s.loader.Pin(ctx, job.location, asset.Key)
 	var edited bool
-	record.Code, edited = ranCode(s.pins[i], after, build)
+	record.Code, edited = ranCode(s.pins[i], after, said.Build)
 	record.Code = bare(record.Code)
+	if !record.Code.Author { // who gives a code version says what counts
+		record.Reads = s.loader.Reads(job.location, said.Files)
+	}
 	if err != nil || edited {
 		record.Changed = append(record.Changed, "code")
 	}

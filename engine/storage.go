@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/assetdev/assetdev/graph"
@@ -21,6 +22,7 @@ func (e *Engine) readStored(ctx context.Context, keys []graph.Key) {
 	found, err := e.manager.Stored(ctx, keys)
 	withMade(found, e.made)
 	e.keepVersions(found)
+	e.withRewritten(found)
 	if len(e.stored) == 0 && found != nil {
 		e.stored = found // the first time, instead of putting each in once more
 		e.pictures = pictures{}
@@ -76,7 +78,7 @@ func (e *Engine) takeStored(keys []graph.Key, found map[graph.Key]graph.Stored, 
 
 // sameStored reports whether two answers about one asset say the same.
 func sameStored(a, b graph.Stored) bool {
-	return a.Data == b.Data && a.Version == b.Version && a.Text == b.Text && a.Last == b.Last &&
+	return a.Data == b.Data && slices.Equal(a.Rewritten, b.Rewritten) && a.Version == b.Version && a.Text == b.Text && a.Last == b.Last &&
 		(a.Record == nil) == (b.Record == nil) && (a.Record == nil || a.Record.Seq == b.Record.Seq)
 }
 
@@ -107,6 +109,7 @@ func (e *Engine) lookAtStorage(ctx context.Context) error {
 			return ctx.Err()
 		}
 		withMade(found, made)
+		e.withRewritten(found)
 		if foreignErr := e.foreignVersions(ctx, found, made); foreignErr != nil {
 			return foreignErr
 		}

@@ -247,6 +247,12 @@ func (f *Freshness) judgeOne(i int, cell int32, s *Stored, reasons *[]Reason) St
 		}
 		f.explainCode(n, key, rec, reasons)
 	}
+	for _, file := range s.Rewritten {
+		if stale() {
+			return status
+		}
+		*reasons = append(*reasons, Reason{Kind: SourceChanged, Asset: key, Text: file.text(), File: file.Path, Line: 1, Symbol: file.Path})
+	}
 	for _, what := range rec.Changed {
 		if stale() {
 			return status
@@ -569,6 +575,17 @@ func fromTo(then, now Part) string {
 		return fmt.Sprintf(" from %q to %q", then.Hash, now.Hash)
 	}
 	return fmt.Sprintf(" from %s to %s", before, after)
+}
+
+// text says that what a step read says something else now.
+func (r Read) text() string {
+	switch {
+	case r.Hash == NoSuchFile:
+		return "the file " + r.Path + ", which it looked for in vain, is there now"
+	case strings.HasPrefix(r.Hash, "names:"):
+		return "there are other files in " + r.Path + ", which it listed"
+	}
+	return "the file " + r.Path + ", which it read, changed"
 }
 
 func detail(text string) string {

@@ -56,6 +56,16 @@ func TestFreshness(t *testing.T) {
 		{"something else wrote the data", orders, func(w *world) {
 			w.change("a", func(s *Stored, _ *Record) { s.Data, s.Text = DataChanged, "12 bytes more" })
 		}, "a", Stale, "data_changed_outside a: something else than assetdev changed its data: 12 bytes more"},
+		{"a file that it read", orders, func(w *world) {
+			w.change("b", func(s *Stored, _ *Record) {
+				s.Rewritten = []Read{{"r/x.csv", "1"}, {"r/conf", "names:1"}, {"r/more.json", NoSuchFile}}
+			})
+		}, "b", Stale, "source_changed b: the file r/x.csv, which it read, changed (r/x.csv:1 r/x.csv)\n" +
+			"source_changed b: there are other files in r/conf, which it listed (r/conf:1 r/conf)\n" +
+			"source_changed b: the file r/more.json, which it looked for in vain, is there now (r/more.json:1 r/more.json)"},
+		{"a file that an upstream read", orders, func(w *world) {
+			w.change("b", func(s *Stored, _ *Record) { s.Rewritten = []Read{{"r/x.csv", "1"}} })
+		}, "c", Stale, "upstream_stale b: b (l) is stale"},
 		{"new data upstream", orders, func(w *world) {
 			w.now = w.now.Add(time.Hour)
 			w.run(MustKey("b"), "")

@@ -25,6 +25,16 @@ type Record struct {
 	Adopted     bool   // made elsewhere, taken over without running
 	By          string // user name of who ran it
 	Checks      []CheckResult
+	Reads       []Read // files that it read while it ran, and that its code version does not cover
+}
+
+// NoSuchFile is the hash of a file that is not there.
+const NoSuchFile = "no such file"
+
+// A Read is a file that a step read, and what was in it then.
+type Read struct {
+	Path string // relative to the location's working directory, with slashes, where that can be said; else absolute
+	Hash string // as in the protocol's files
 }
 
 // RunConfig in Record.Changed says that the step was given a run config, and that it would have run without one: what the code makes by itself
@@ -85,6 +95,8 @@ type Stored struct {
 	Data   DataState
 	Text   string // detail for DataForeign ("a pickle at …"), DataChanged, DataUnreachable; "" is fine
 	Last   *LastRun
+	// Rewritten are those of the Record's Reads that say something else now, with their paths for people.
+	Rewritten []Read
 	// Version is the data version that a reader of DataForeign pins, "" when the data was never hashed.
 	Version string
 }

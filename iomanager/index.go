@@ -654,7 +654,7 @@ func (l *look) files(folder string) []string {
 }
 
 // indexLine begins the file of the index. What follows changes with the types above; then the number does.
-const indexLine = "assetdev index 4\n"
+const indexLine = "assetdev index 5\n"
 
 // flush writes what is new.
 func (x *index) flush() error {
@@ -870,6 +870,11 @@ func (w *indexWriter) entry(e *entry) {
 			w.Text(value)
 		}
 	}
+	w.Number(int64(len(e.Reads)))
+	for _, f := range e.Reads {
+		w.Text(f.Path)
+		w.Text(f.Hash)
+	}
 }
 
 func (r *indexReader) stamp() stamp {
@@ -953,6 +958,12 @@ func (r *indexReader) entry() *entry {
 					c.Metadata[name] = r.Text()
 				}
 			}
+		}
+	}
+	if n := r.Count(); n > 0 {
+		e.Reads = make([]graph.Read, n)
+		for i := range e.Reads {
+			e.Reads[i] = graph.Read{Path: r.Text(), Hash: r.Text()}
 		}
 	}
 	return e

@@ -191,6 +191,12 @@ type fileRecord struct {
 	Adopted     bool                 `json:"adopted,omitempty"`
 	By          string               `json:"by,omitempty"`
 	Checks      []fileCheck          `json:"checks,omitempty"`
+	Reads       []fileRead           `json:"reads,omitempty"`
+}
+
+type fileRead struct {
+	Path string `json:"path"`
+	Hash string `json:"hash"`
 }
 
 type fileCheck struct {
@@ -346,6 +352,9 @@ func encode(e *entry) ([]byte, error) {
 		c.At = c.At.Round(0)
 		r.Checks = append(r.Checks, fileCheck(c))
 	}
+	for _, f := range e.Reads {
+		r.Reads = append(r.Reads, fileRead(f))
+	}
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
@@ -402,6 +411,9 @@ func decode(data []byte) (*entry, error) {
 	}
 	for _, c := range r.Checks {
 		e.Checks = append(e.Checks, graph.CheckResult(c))
+	}
+	for _, f := range r.Reads {
+		e.Reads = append(e.Reads, graph.Read(f))
 	}
 	if r.Format < 1 {
 		return nil, errors.New("no format number")

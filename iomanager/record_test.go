@@ -161,6 +161,9 @@ func drawEntry(t *rapid.T) *entry {
 		e.Code.Parts = append(e.Code.Parts, graph.Part{Kind: graph.PartKind(i), Symbol: text.Draw(t, "symbol"), Hash: text.Draw(t, "hash"), File: text.Draw(t, "file"), Line: i})
 		e.Columns = append(e.Columns, graph.Column{Name: text.Draw(t, "name"), Type: text.Draw(t, "type")})
 	}
+	for range rapid.IntRange(0, 2).Draw(t, "reads") {
+		e.Reads = append(e.Reads, graph.Read{Path: text.Draw(t, "path"), Hash: text.Draw(t, "read")})
+	}
 	for range rapid.IntRange(0, 2).Draw(t, "checks") {
 		e.Checks = append(e.Checks, graph.CheckResult{
 			Name: text.Draw(t, "check"), Passed: rapid.Bool().Draw(t, "passed"), Severity: rapid.SampledFrom([]string{"WARN", "ERROR"}).Draw(t, "severity"),

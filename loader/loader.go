@@ -76,6 +76,8 @@ type Loader struct {
 	names []string
 	units map[string]*unit
 
+	contents contents // of files that steps read
+
 	saving  sync.Mutex
 	servers func() *python.Servers // of all Python locations, made by the first
 }
@@ -93,6 +95,7 @@ type unit struct {
 	state   State
 	saved   bool     // kept is what the file of the stored graph holds
 	roots   []string // as of the last refresh
+	granted bool     // grant is valid
 
 	dotEnv  string   // what the .env files said when it was opened
 	retired []opened // opened before they changed; what they run goes on
@@ -114,6 +117,7 @@ type opened interface {
 func Open(ws *workspace.Workspace, opts Options) *Loader {
 	l := &Loader{ws: ws, opts: opts, units: map[string]*unit{}}
 	l.servers = sync.OnceValue(l.openServers)
+	l.contents.file = filepath.Join(opts.StateDir, "reads")
 	kept := l.readKept()
 	for _, entry := range ws.Locations {
 		u := &unit{entry: entry}
@@ -158,6 +162,9 @@ func (l *Loader) Trust(grant trust.Grant) {
 		u.mu.Lock()
 		if !u.grant.Valid() {
 			u.grant = grant
+			u.now.Lock()
+			u.granted = true
+			u.now.Unlock()
 			if u.entry.Broken == "" {
 				l.openUnit(u)
 				l.look(u)
@@ -201,6 +208,12 @@ func (u *unit) use() (opened, *location.Error) {
 		return nil, asError(u.openErr)
 	}
 	return u.open, nil
+}
+
+func (u *unit) trusted() bool {
+	u.now.Lock()
+	defer u.now.Unlock()
+	return u.granted
 }
 
 func asError(err error) *location.Error {

@@ -28,7 +28,7 @@ const (
 
 func (m Message) known() bool {
 	switch m.Type {
-	case TypeHello, TypeAsset, TypeDefinitions, TypeLog, TypeProgress, TypeMetadata, TypeCheck, TypePartitions, TypeMapping, TypeModules, TypeResult, TypeError:
+	case TypeHello, TypeAsset, TypeDefinitions, TypeLog, TypeProgress, TypeMetadata, TypeCheck, TypePartitions, TypeMapping, TypeModules, TypeFiles, TypeResult, TypeError:
 		return true
 	}
 	return false

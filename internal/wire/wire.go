@@ -36,6 +36,7 @@ const (
 	TypeMetadata    = "metadata"
 	TypeCheck       = "check"   // the outcome of one asset check
 	TypeModules     = "modules" // which modules may be loaded before the next request; only between assetdev and its own Python
+	TypeFiles       = "files"   // which files the result hangs on beside the code that its location knows, in pieces; materialize only
 	TypeResult      = "result"  // end of a materialize
 	TypeError       = "error"   // end of either
 )
@@ -108,6 +109,15 @@ type Message struct {
 	Partitions  *Partitions                `json:"partitions,omitempty"`
 	Mapping     *Mapping                   `json:"mapping,omitempty"`
 	Modules     []string                   `json:"modules,omitempty"`
+	Files       []File                     `json:"files,omitempty"`
+}
+
+// A File is one that a step read, and what was in it then.
+type File struct {
+	Path string `json:"path"` // absolute
+	// Hash is the beginning of the SHA-256 of its bytes, 16 hex digits; of a folder "names:" and that of its sorted names, each with a zero byte
+	// behind it, without hidden ones and __pycache__; "no such file" of one that was looked for.
+	Hash string `json:"hash"`
 }
 
 // A Hello is the first message of a process.

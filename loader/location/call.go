@@ -72,6 +72,7 @@ type Answer struct {
 	Mappings    []wire.Mapping
 	Checks      []wire.Check
 	Modules     []string
+	Files       []wire.File
 }
 
 // Do makes the call. When it returns, the process and all that it started has ended. Every error is an [*Error]; when ctx is
@@ -181,7 +182,7 @@ func (c Call) Do(ctx context.Context, q wire.Request) (Answer, error) {
 
 	answer := Answer{
 		Hello: hello, Assets: hears.assets, Metadata: hears.metadata,
-		Partitions: hears.partitions, Mappings: hears.mappings, Checks: hears.checks, Modules: hears.modules,
+		Partitions: hears.partitions, Mappings: hears.mappings, Checks: hears.checks, Modules: hears.modules, Files: hears.files,
 	}
 	failed := &Error{Trace: output(ring)}
 	switch {
@@ -299,7 +300,8 @@ type hears struct {
 	mappings   []wire.Mapping
 	checks     []wire.Check
 	modules    []string
-	entries    int            // keys of partitions and of mappings, checks and modules
+	files      []wire.File
+	entries    int            // keys of partitions and of mappings, checks, modules and files
 	at         map[string]int // place of a definition in partitions, by its id, and of a mapping, by asset and input
 }
 
@@ -377,6 +379,10 @@ func (h *hears) message(m wire.Message) {
 	case wire.TypeModules:
 		if h.count(len(m.Modules)) {
 			h.modules = append(h.modules, m.Modules...)
+		}
+	case wire.TypeFiles:
+		if h.count(len(m.Files)) {
+			h.files = append(h.files, m.Files...)
 		}
 	case wire.TypeMetadata:
 		if h.metadata == nil {

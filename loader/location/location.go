@@ -77,7 +77,9 @@ type Result struct {
 	wire.Result
 	Metadata map[string]string
 	Checks   []wire.Check
-	Build    string // the code that ran, as in Description
+	Build    string // the code that ran, as in Description; "" when what was loaded is not what the files say afterwards
+	// Files are those that it read and that its code version does not cover.
+	Files []wire.File
 }
 
 // An Error is a failure that the user's code or its build is responsible for.

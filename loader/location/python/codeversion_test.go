@@ -54,7 +54,7 @@ func interpreters(t testing.TB) map[string]string {
 	return versions
 }
 
-// The tests of lib/assetdev_bridge/codeversion.py are in Python: lib/tests/test_codeversion.py.
+// The tests of lib/assetdev_bridge/codeversion.py and opened.py are in Python: lib/tests/test_codeversion.py, test_programs.py, test_opened.py.
 func TestCodeVersions(t *testing.T) {
 	t.Parallel()
 	for version, python := range interpreters(t) {
@@ -62,8 +62,10 @@ func TestCodeVersions(t *testing.T) {
 			t.Parallel()
 			const run = `
 import sys, unittest
-main = unittest.main("test_codeversion", argv=["test"], exit=False, testRunner=unittest.TextTestRunner(stream=sys.stdout))
-sys.exit(0 if main.result.wasSuccessful() and main.result.testsRun else 1)
+for name in ("test_codeversion", "test_programs", "test_opened"):
+    main = unittest.main(name, argv=["test"], exit=False, testRunner=unittest.TextTestRunner(stream=sys.stdout))
+    if not (main.result.wasSuccessful() and main.result.testsRun):
+        sys.exit(1)
 `
 			out, err := child.Output(t.Context(), child.Command{
 				Path: python, Args: []string{"-B", "-W", "error", "-c", run}, Dir: filepath.Join("lib", "tests"),

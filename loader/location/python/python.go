@@ -89,6 +89,7 @@ type Location struct {
 	versions   map[string]location.Version // of the last answer; nil when the process that gave it is another one now
 	lastKey    string
 	lastAnswer answer
+	covered    []string // files of all modules that code versions cover, as of the last answer
 }
 
 // Open opens a location. It reads nothing and starts nothing; errors of the project come from the methods. The error says what of the
@@ -256,7 +257,40 @@ func (l *Location) Materialize(ctx context.Context, request wire.Request, out lo
 	if err != nil {
 		return location.Result{Checks: answer.Checks}, err
 	}
-	return location.Result{Result: answer.Result, Metadata: answer.Metadata, Checks: answer.Checks, Build: build}, nil
+	files, same := l.beside(answer.Files)
+	if !same {
+		build = ""
+	}
+	return location.Result{Result: answer.Result, Metadata: answer.Metadata, Checks: answer.Checks, Build: build, Files: files}, nil
+}
+
+// beside returns those of the files that a step hung on which no code version covers. same is false when the code that was loaded is not what
+// the files say now: it was edited meanwhile, perhaps there and back, and nobody can tell what ran.
+func (l *Location) beside(files []wire.File) (beside []wire.File, same bool) {
+	l.versioning.Lock()
+	covered := map[string]bool{}
+	for _, file := range l.covered {
+		covered[file] = true
+	}
+	l.versioning.Unlock()
+	for _, file := range l.readFiles() {
+		covered[file] = true
+	}
+	same = true
+	for _, f := range files {
+		if filepath.Ext(f.Path) != ".py" {
+			beside = append(beside, f)
+			continue
+		}
+		if sum, err := l.sources.content(f.Path); err != nil || sum != f.Hash {
+			same = false
+		}
+		real, err := filepath.EvalSymlinks(f.Path)
+		if !covered[f.Path] && (err != nil || !covered[real]) {
+			beside = append(beside, f)
+		}
+	}
+	return beside, same
 }
 
 // target is what a worker is told to load.

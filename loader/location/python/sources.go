@@ -47,7 +47,7 @@ func list(ctx context.Context, roots, further []string) ([]source, error) {
 	add := func(path string) {
 		s := source{path: path}
 		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-			s.stat, s.fresh = statKey(info), now.Sub(info.ModTime()) < racy
+			s.stat, s.fresh = statKey(info), now.Sub(changedAt(info)) < racy
 		}
 		found = append(found, s)
 	}
@@ -135,7 +135,7 @@ func (s *sources) content(path string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k, ok := s.more[path]
-	if !ok || k.stat != stat || time.Since(info.ModTime()) < racy {
+	if !ok || k.stat != stat || time.Since(changedAt(info)) < racy {
 		text, err := os.ReadFile(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			return "no such file", nil

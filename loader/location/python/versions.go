@@ -51,12 +51,13 @@ type entryPoint struct {
 
 // analysis is its answer for one asset.
 type analysis struct {
-	Version   string `json:"version"`
-	Unchanged bool   `json:"unchanged"`
-	Coarse    string `json:"coarse"`
-	Doc       string `json:"doc"`
-	File      string `json:"file"`
-	Line      int    `json:"line"`
+	Version   string   `json:"version"`
+	Unchanged bool     `json:"unchanged"`
+	Coarse    string   `json:"coarse"`
+	Doc       string   `json:"doc"`
+	File      string   `json:"file"`
+	Line      int      `json:"line"`
+	Files     []string `json:"files"` // of the entry point: those of all modules that were looked at
 	Parts     []struct {
 		Kind   string `json:"kind"`
 		Symbol string `json:"symbol"`
@@ -402,6 +403,7 @@ type answer struct {
 	Salt      string
 	Variables map[string]bool // names of variables that the code reads
 	Values    string          // hash of their values
+	Files     []string        // of all modules that were looked at
 	Versions  map[string]location.Version
 }
 
@@ -424,6 +426,7 @@ func (l *Location) analyse(ctx context.Context, e Environment, build string, ass
 	key := hex.EncodeToString(h.Sum(nil)[:16])
 	kept := l.recall(key)
 	if kept.has(asked) {
+		l.covered = kept.Files
 		return kept.Versions, nil
 	}
 	entry := entryPoint{Module: l.config.Target, Walk: l.config.Kind == "autoload_defs_module"}
@@ -481,13 +484,22 @@ func (l *Location) analyse(ctx context.Context, e Environment, build string, ass
 	}
 	maps.Copy(whole, found)
 	maps.Copy(variables, kept.Variables)
-	l.keep(key, answer{Asked: all, Variables: variables, Versions: whole})
+	files := slices.Compact(slices.Sorted(slices.Values(slices.Concat(kept.Files, answers[""].Files))))
+	if files == nil {
+		files = []string{}
+	}
+	l.covered = files
+	// What was read while it was being written is of no state that has a name: kept, it would be told of another.
+	if after, err := l.build(ctx, e); err != nil || after != build {
+		return found, nil
+	}
+	l.keep(key, answer{Asked: all, Variables: variables, Versions: whole, Files: files})
 	return found, nil
 }
 
 // has reports whether the answer covers what is asked.
 func (a answer) has(asked []analysed) bool {
-	if a.Versions == nil {
+	if a.Versions == nil || a.Files == nil {
 		return false
 	}
 	for _, one := range asked {

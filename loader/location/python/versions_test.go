@@ -1,8 +1,11 @@
 package python
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/assetdev/assetdev/internal/wire"
@@ -133,4 +136,75 @@ func TestMoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	look("there again", true)
+}
+
+// TestAnalysisDuringAnEdit: what was analysed while the files were being edited is not kept for the state that they had before.
+func TestAnalysisDuringAnEdit(t *testing.T) {
+	t.Parallel()
+	dir, cache := t.TempDir(), t.TempDir()
+	pretend(t, filepath.Join(dir, ".venv"), "1.13.0")
+	servers := NewServers(ServerOptions{CacheDir: cache, Mode: Cold})
+	defer servers.Close()
+	asset := wire.Asset{Key: "a", Symbol: "shop:a", File: filepath.Join(dir, "shop.py"), Line: 1}
+	open := func() *Location {
+		l, err := Open(Config{Name: "shop", Kind: "python_module", Target: "shop", Dir: dir, WorkspaceDir: dir, CacheDir: cache, Servers: servers, Env: []string{"PATH=/usr/bin:/bin"}}, grant(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	version := func(l *Location) string {
+		found, err := l.CodeVersions(t.Context(), []wire.Asset{asset})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found["a"].Code.Version
+	}
+	one, two := map[string]string{"shop.py": "def a():\n    return 1\n"}, map[string]string{"shop.py": "def a():\n    return 2\n"}
+	l := open()
+	defer l.Close()
+	write(t, dir, one)
+	e, err := l.environment(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	build, err := l.build(t.Context(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, two) // between the look at the files and their analysis
+	l.versioning.Lock()
+	_, err = l.analyse(t.Context(), e, build, []wire.Asset{asset})
+	l.versioning.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := version(l)
+	write(t, dir, one)
+	later := open()
+	defer later.Close()
+	if first := version(l); first == second || first != version(later) {
+		t.Errorf("after the edit was taken back the version is %s, another assetdev says %s; that of the edit is %s", first, version(later), second)
+	}
+}
+
+// TestBeside: of what a step says it hung on, code that is analysed is compared and left out; everything else counts.
+func TestBeside(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"shop.py": "1", "plugin.py": "2", "x.csv": "3"})
+	file := func(name, text string) wire.File {
+		sum := sha256.Sum256([]byte(text))
+		return wire.File{Path: filepath.Join(dir, name), Hash: hex.EncodeToString(sum[:8])}
+	}
+	l := &Location{covered: []string{filepath.Join(dir, "shop.py")}}
+	all := []wire.File{file("shop.py", "1"), file("plugin.py", "2"), file("x.csv", "0")}
+	if got, same := l.beside(all); !same || !slices.Equal(got, all[1:]) {
+		t.Errorf("got %v, %v, want %v and that the code is the same", got, same, all[1:])
+	}
+	for _, name := range []string{"shop.py", "plugin.py"} {
+		if _, same := l.beside([]wire.File{file(name, "another")}); same {
+			t.Errorf("%s was loaded with other content, and that is not seen", name)
+		}
+	}
 }

@@ -16,6 +16,7 @@ import sysconfig
 roots = ()  # folders of the project's own code, real paths with a separator at the end
 code_cache = {}  # path -> {hash of its bytes: code}; filled by earlier requests of a server
 compiled = {}  # path -> (hash, code), what this process compiled
+loaded = {}  # path -> the beginning of the hash, in hex, of the source that was executed
 
 KEPT = 3
 
@@ -92,6 +93,7 @@ def _get_code(self, fullname):
         return _original_get_code(self, fullname)
     data = self.get_data(path)
     digest = hashlib.sha256(data).digest()
+    loaded[os.path.abspath(path)] = digest.hex()[:16]
     code = code_cache.get(path, {}).get(digest)
     if code is None:
         code = self.source_to_code(data, path)

@@ -11,7 +11,7 @@ import warnings
 
 import dagster as dg
 
-from . import errors, partitions, storing
+from . import errors, opened, partitions, storing
 from .describe import value_keys
 from .errors import Told
 from .storage import Run, Storage, facts, path_of
@@ -23,7 +23,16 @@ OWN = "assetdev_own__"  # resources under which the project's managers stay when
 def answer(target, request, channel):
     loaded = load(target)
     step = Step(loaded, target, request, channel)
-    return step.run()
+    own = [request.get("view"), *(o.get("output") for o in request.get("outputs") or ()), request.get("output")]
+    with opened.Step(target.get("workspace_root") or "", target.get("dagster_home") or "", own) as files:
+        answer = step.run()
+    if files.more:
+        text = "%d more files that it read do not make it stale when they change: declare them, metadata={\"assetdev/files\": …}" % files.more
+        channel.send("log", {"level": "warning", "text": text})
+    found = files.files()
+    for i in range(0, len(found), 1000):
+        channel.send("files", found[i : i + 1000])
+    return answer
 
 
 class Step:
