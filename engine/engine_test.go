@@ -42,6 +42,7 @@ func openShop(t *testing.T, o Options) *shop {
 	if err := demotest.Shop(s.dir); err != nil {
 		t.Fatal(err)
 	}
+	s.write("assetdev.yaml", "auto_run: {budget: 1h}\n") // however slow this machine is today
 	s.open(o)
 	return s
 }
