@@ -53,7 +53,7 @@ PYTHON = "%s-%d.%d" % (sys.implementation.name, sys.version_info[0], sys.version
 
 MAX_BYTES = 4 << 20  # a larger file counts as a whole
 MAX_TEXT = 64 << 10  # of one part
-_FORMAT = 5  # of the cache
+_FORMAT = 6  # of the cache
 
 _BUILTINS = frozenset(dir(builtins)) | {"__file__", "__path__", "__builtins__", "__class__", "__annotations__", "__dict__"}
 _MODULE_DUNDERS = frozenset(
@@ -603,12 +603,37 @@ class _Reader:
             self.visit(keyword.value)
             if keyword.arg == "metaclass" and _chain(keyword.value) is not None:
                 self.emit("k", _chain(keyword.value))
+        if any((_chain(base) or "").endswith("Settings") for base in node.bases):
+            self.settings(node.body)
         scope = self.push("c")
         for parameter in getattr(node, "type_params", ()):
             scope.stores.add(parameter.name)
         self.body(node.body, doc=True)
         self.pop()
         self.out.append(")")
+
+    def settings(self, body):
+        """The fields of a class of pydantic's settings are variables of the environment: with the prefix, or under their aliases."""
+        prefix = ""
+        for statement in body:
+            for inner in [statement] + (statement.body if statement.__class__ is _ast.ClassDef else []):
+                value = getattr(inner, "value", None)
+                for name, text in [(getattr(t, "id", ""), value) for t in getattr(inner, "targets", ())] + [
+                    (k.arg, k.value) for k in getattr(value, "keywords", ())
+                ]:
+                    if name == "env_prefix" and text.__class__ is _ast.Constant and isinstance(text.value, str):
+                        prefix = text.value
+        for statement in body:
+            if statement.__class__ is not _ast.AnnAssign or statement.target.__class__ is not _ast.Name:
+                continue
+            names = [prefix + statement.target.id]
+            for keyword in getattr(statement.value, "keywords", ()):
+                if keyword.arg in ("alias", "validation_alias", "env"):
+                    names += [c.value for c in _constants(keyword.value) if isinstance(c.value, str)]
+            for name in names:
+                for spelled in dict.fromkeys((name, name.upper(), name.lower())):
+                    if _ENV_NAME.match(spelled):
+                        self.absolute("e:" + spelled)
 
     def annotated(self, node):
         self.out.append("(AnnAssign")
@@ -890,6 +915,13 @@ def _chain(node):
     names.append(node.id)
     names.reverse()
     return ".".join(names)
+
+
+def _constants(node):
+    """The constants in an expression of calls, lists and tuples."""
+    if node.__class__ is _ast.Constant:
+        return [node]
+    return [c for inner in getattr(node, "args", ()) or getattr(node, "elts", ()) for c in _constants(inner)]
 
 
 def _root_chain(node):

@@ -903,6 +903,28 @@ class Imports(Case):
         self.assertEqual({p["symbol"] for p in answer["parts"] if p["kind"] == "code"} - {module + ".a"}, set(want.split()), answer["coarse"])
         return answer
 
+    def test_settings(self):
+        source = (
+            "from pydantic import Field, AliasChoices\nfrom pydantic_settings import BaseSettings, SettingsConfigDict\n"
+            "class S(BaseSettings):\n    model_config = SettingsConfigDict(env_prefix='SHOP_')\n    rate: int = 1\n"
+            "    region: str = Field('eu', validation_alias=AliasChoices('REGION', 'AREA'))\n    local = 1\n"
+            "class Old(BaseSettings):\n    size: int = 1\n    class Config:\n        env_prefix = 'old_'\n"
+            "def a():\n    return S().rate + Old().size\ndef b():\n    return 1\n"
+        )
+        w = self.workspace({"repo/m.py": source})
+        assets = [{"key": k, "module": "m", "qualname": k, "file": w.path("repo/m.py"), "line": 1} for k in "ab"]
+
+        def versions(**env):
+            answer = codeversion.Index([w.path("repo")], [w.path("repo")], "", env).versions(assets, {"module": "m"})
+            return answer["a"]["version"], answer["b"]["version"]
+
+        before = versions()
+        for name in ("SHOP_RATE", "shop_rate", "REGION", "AREA", "OLD_SIZE"):
+            after = versions(**{name: "2"})
+            self.assertNotEqual(before[0], after[0], name)
+            self.assertEqual(before[1], after[1], name)
+        self.assertEqual(before, versions(RATE="2", LOCAL="2", OTHER="3"))
+
     def test_forms(self):
         h = "def h():\n    return 1\n"
         for text, use in (
