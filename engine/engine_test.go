@@ -86,7 +86,7 @@ func (s *shop) save(file, before, after string) {
 // until waits for a snapshot with the property; events that come by are collected.
 func (s *shop) until(what string, holds func(*Snapshot) bool) *Snapshot {
 	s.t.Helper()
-	deadline := time.After(2 * time.Minute)
+	deadline := time.After(5 * time.Minute) // under the race detector, on a machine that has other things to do
 	for snap := s.engine.Snapshot(); ; {
 		s.checkPictures()
 		if holds(snap) {
