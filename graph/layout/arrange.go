@@ -64,23 +64,24 @@ func bestArrangement(n int, both, load []int32) []int32 {
 	to := make([]int32, n*(1<<n)) // of these, those to each of the others
 	for set := 1; set < 1<<n; set++ {
 		first := bits.TrailingZeros(uint(set))
-		rest := set &^ (1 << first)
+		rest := to[(set&(set-1))*n:][:n]
+		row, edges := to[set*n:][:n], both[first*n:][:n]
 		sum := int32(0)
-		for i := range n {
-			to[set*n+i] = to[rest*n+i] + both[first*n+i]
-			if set&(1<<i) == 0 {
-				sum += to[set*n+i]
-			}
+		for others := 1<<n - 1 - set; others != 0; others &= others - 1 {
+			i := bits.TrailingZeros(uint(others))
+			row[i] = rest[i] + edges[i]
+			sum += row[i]
 		}
 		cut[set] = sum
-		cost[set] = math.MaxInt64
+		best := int64(math.MaxInt64)
 		for s := set; s != 0; s &= s - 1 {
 			i := bits.TrailingZeros(uint(s))
 			above := set &^ (1 << i)
-			if c := cost[above] + int64(load[i])*int64(cut[above]-to[above*n+i]); c < cost[set] {
-				cost[set], last[set] = c, int8(i)
+			if c := cost[above] + int64(load[i])*int64(cut[above]-to[above*n+i]); c < best {
+				best, last[set] = c, int8(i)
 			}
 		}
+		cost[set] = best
 	}
 	lanes := make([]int32, n)
 	for set, i := 1<<n-1, n-1; i >= 0; i-- {
@@ -170,27 +171,26 @@ type arc struct{ to, weight int32 }
 // An arranger orders the vertices of each column so that few edges cross. Lanes stay apart, and the groups of a lane start
 // beside each other. It has its own numbers for vertices: those of one column, and there of one lane, follow each other.
 type arranger struct {
-	b       *builder
-	vertex  []int32 // the builder's numbers
-	number  []int32 // the other way round
-	column  []int32 // where each column begins, also in order
-	outs    []int32 // where the arcs of each vertex begin
-	out     []arc
-	ins     []int32
-	in      []arc
-	runs    []run
-	runAt   []int32 // for each column its first run
-	runOf   []int32 // of each vertex
-	lane    []int32
-	order   []int32
-	pos     []int32 // place in the column
-	unit    []int32 // within the lane, from 0
-	keys    []uint64
-	sums    []int32 // Fenwick tree
-	best    []int32
-	dirty   []bool  // per run
-	flip    bool    // exchange also what makes no difference: a way out of dead ends
-	crossed []int64 // per gap, of order as it was counted last
+	b      *builder
+	vertex []int32 // the builder's numbers
+	number []int32 // the other way round
+	column []int32 // where each column begins, also in order
+	outs   []int32 // where the arcs of each vertex begin
+	out    []arc
+	ins    []int32
+	in     []arc
+	runs   []run
+	runAt  []int32 // for each column its first run
+	runOf  []int32 // of each vertex
+	lane   []int32
+	order  []int32
+	pos    []int32 // place in the column
+	unit   []int32 // within the lane, from 0
+	keys   []uint64
+	sums   []int32 // Fenwick tree
+	best   []int32
+	dirty  []bool // per run
+	flip   bool   // exchange also what makes no difference: a way out of dead ends
 }
 
 // arrange numbers the vertices by column, lane, group and index; trunks stand where their source does, nodes without edges last.
@@ -256,7 +256,6 @@ func (b *builder) arrange() *arranger {
 	}
 	a.keys = make([]uint64, 0, longest)
 	a.sums = make([]int32, longest+1)
-	a.crossed = make([]int64, count)
 	a.dirty = make([]bool, len(a.runs))
 	return a
 }
@@ -417,34 +416,26 @@ func (a *arranger) set(r run, place, v int32) {
 	a.pos[v] = place - a.column[r.layer]
 }
 
-// minimise looks for an order with few crossings.
+// minimise looks for an order with few crossings: it begins with the one given, or with one that unfold finds when there are many
+// vertices, and the more there are, the less it does for each.
 func (a *arranger) minimise() {
-	best := int64(math.MaxInt64)
 	switch total := len(a.order); {
 	case total > 4000:
 		a.unfold()
 		a.disturbAll()
 		a.transpose(3)
-		a.count()
-		return
 	case total > 500:
 		a.unfold()
-		a.search(3, false, best)
-	default: // from two starts, the first of which is the order of the nodes as given
-		best = a.search(4, true, best)
-		if best > 0 {
-			a.unfold()
-			a.search(4, false, best)
+		a.search()
+		a.disturbAll()
+		a.transpose(3)
+		a.sift()
+	default:
+		if a.search() == 0 {
+			return
 		}
-	}
-	for _, r := range a.runs {
-		for i := r.first; i < r.end; i++ {
-			a.set(r, i, a.best[i])
-		}
-	}
-	a.sift()
-	if len(a.order) <= 500 {
-		for range 2 {
+		a.sift()
+		for range 3 {
 			a.disturbAll()
 			a.flip = true
 			a.transpose(1)
@@ -452,38 +443,35 @@ func (a *arranger) minimise() {
 			a.sift()
 		}
 	}
-	a.count()
 }
 
-// search goes up and down through the columns, each time ordering one by the other, and between times exchanges neighbours. It
-// keeps in a.best what has fewer than best crossings, and returns how many these are.
-func (a *arranger) search(rounds int, down bool, best int64) int64 {
-	mine, idle := int64(math.MaxInt64), 0
-	for i := 0; i <= rounds && idle < 3 && best > 0; i++ {
-		switch {
-		case i == 0:
-		case i%2 == 0 == down:
-			for l := 1; l < a.b.count; l++ {
-				a.sweep(l, a.ins, a.in, i/2%2 == 1)
-			}
-		default:
+// search goes up and down through the columns, each time ordering one by the other. Of the last orders it takes that with the
+// fewest crossings, and returns how many these are.
+func (a *arranger) search() int64 {
+	const rounds, counted = 8, 3
+	best := int64(math.MaxInt64)
+	for i := range rounds {
+		median := i%4 > 1
+		if i%2 == 0 {
 			for l := a.b.count - 2; l >= 0; l-- {
-				a.sweep(l, a.outs, a.out, i/2%2 == 1)
+				a.sweep(l, a.outs, a.out, median)
+			}
+		} else {
+			for l := 1; l < a.b.count; l++ {
+				a.sweep(l, a.ins, a.in, median)
 			}
 		}
-		a.disturbAll()
-		a.flip = i%2 == 1
-		a.transpose(2)
-		a.flip = false
-		sum := a.count()
-		if sum < best {
+		if i < rounds-counted {
+			continue
+		}
+		if sum := a.count(); sum < best {
 			best = sum
 			copy(a.best, a.order)
 		}
-		if sum < mine {
-			mine, idle = sum, 0
-		} else {
-			idle++
+	}
+	for _, r := range a.runs {
+		for i := r.first; i < r.end; i++ {
+			a.set(r, i, a.best[i])
 		}
 	}
 	return best
@@ -631,8 +619,7 @@ func sortKeys(keys []uint64) {
 func (a *arranger) count() int64 {
 	total := int64(0)
 	for l := range a.b.count - 1 {
-		a.crossed[l] = a.countGap(l)
-		total += a.crossed[l]
+		total += a.countGap(l)
 	}
 	return total
 }

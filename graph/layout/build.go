@@ -332,7 +332,7 @@ func (b *builder) spread() {
 // tighten shortens edges. It moves a node, with all that stands in its way, as far as that makes the sum of all spans smaller:
 // to the right, then to the left, until nothing changes or there was enough of it.
 func (b *builder) tighten(fixed bool) {
-	t := tightener{builder: b, mark: make([]int32, b.n), slope: make([]int32, b.n), limit: maxTogether}
+	t := tightener{builder: b, mark: make([]int32, b.n), slope: make([]int32, b.n)}
 	t.outAt, t.inAt = make([]int32, b.n+1), make([]int32, b.n+1)
 	t.outs, t.ins = make([]int32, 0, len(b.to)), make([]int32, 0, len(b.to))
 	for v := range b.n {
@@ -365,10 +365,11 @@ func (b *builder) tighten(fixed bool) {
 	}
 	t.awake = awake
 	t.budget = 60 * (b.n + len(b.to))
-	t.limit = maxTogether / 3
-	for moved := true; (moved || t.limit < maxTogether) && t.budget > 0; {
+	most := min(8+b.n/25, maxTogether)
+	t.limit = most / 2
+	for moved := true; (moved || t.limit < most) && t.budget > 0; {
 		if !moved {
-			t.limit = maxTogether
+			t.limit = most
 			for v := range awake {
 				awake[v] = true
 			}
@@ -377,19 +378,21 @@ func (b *builder) tighten(fixed bool) {
 		for i := range b.topo {
 			if v := b.topo[len(b.topo)-1-i]; t.slope[v] < 0 && awake[v] {
 				awake[v] = t.move(v, 1)
+				t.budget -= len(t.set)
 				moved = moved || awake[v]
 			}
 		}
 		for _, v := range b.topo {
 			if t.slope[v] > 0 && awake[v] {
 				awake[v] = t.move(v, -1)
+				t.budget -= len(t.set)
 				moved = moved || awake[v]
 			}
 		}
 	}
 }
 
-// maxTogether is how many nodes tighten moves at once.
+// maxTogether is how many nodes tighten moves at once, fewer in small graphs, where that brings nothing.
 const maxTogether = 24
 
 type tightener struct {
@@ -412,7 +415,6 @@ func (t *tightener) move(v, direction int32) bool {
 		return false
 	}
 	t.round++
-	defer func() { t.budget -= len(t.set) }()
 	t.set = append(t.set[:0], v)
 	t.mark[v] = t.round
 	sum, asked := int32(0), 0

@@ -20,10 +20,7 @@ func (a *arranger) rows() {
 	for l, size := range b.size {
 		b.size[l] += spare(size)
 	}
-	passes := 6
-	if len(a.order) > 50000 {
-		passes = 4
-	}
+	const passes = 4
 	for pass := range passes {
 		both := pass >= passes-2
 		for i := range a.runs {
