@@ -169,21 +169,20 @@ func (c *pen) Row(x1, x2, y int, left, right bool, l layout.Line) {
 		return
 	}
 	row := c.Cells[y*c.W+from : y*c.W+to+1]
+	arms := armLeft | armRight | double
 	for i := range row {
-		arms := armLeft | armRight | double
-		if x := from + i; x == x1 || x == x2 {
-			if x == x1 && !left {
-				arms &^= armLeft
-			}
-			if x == x2 && !right {
-				arms &^= armRight
-			}
-			if arms&(armLeft|armRight) == 0 {
-				continue
-			}
-		}
 		cell := &row[i]
-		cell.arms |= arms
+		now := arms
+		if i == 0 && from == x1 && !left {
+			now &^= armLeft
+		}
+		if i == len(row)-1 && to == x2 && !right {
+			now &^= armRight
+		}
+		if now&(armLeft|armRight) == 0 {
+			continue
+		}
+		cell.arms |= now
 		cell.Rune = c.glyphs[cell.arms&127]
 		cell.Role = max(cell.Role, role)
 	}
@@ -244,6 +243,9 @@ func (c *Canvas) text(x, y, w int, s string, role Role, node int32) int {
 	if w <= 0 {
 		return 0
 	}
+	if printsAsBytes(s) {
+		return c.bytes(x, y, w, s, role, node)
+	}
 	fits := true
 	if len(s) > w {
 		fits = textFits(s, w)
@@ -293,6 +295,28 @@ func (c *Canvas) text(x, y, w int, s string, role Role, node int32) int {
 	return at
 }
 
+// bytes writes a text each byte of which is a cell.
+func (c *Canvas) bytes(x, y, w int, s string, role Role, node int32) int {
+	used := min(len(s), w)
+	if len(s) > w {
+		r := '…'
+		if c.ascii {
+			r = '~'
+		}
+		s = s[:w-1]
+		c.put(x+w-1, y, r, 1, role, node)
+	}
+	x, y = x-c.view.X, y-c.view.Y
+	if y < 0 || y >= c.H {
+		return used
+	}
+	row := c.Cells[y*c.W : (y+1)*c.W]
+	for i := max(0, -x); i < min(len(s), c.W-x); i++ {
+		row[x+i] = Cell{Rune: rune(s[i]), Node: node, Role: role}
+	}
+	return used
+}
+
 // put writes one character of up to two cells; half of one at the border of the canvas becomes a blank.
 func (c *Canvas) put(x, y int, r rune, width int, role Role, node int32) {
 	first := c.At(x, y)
@@ -315,12 +339,20 @@ func (c *Canvas) put(x, y int, r rune, width int, role Role, node int32) {
 
 // textFits reports whether s takes at most w cells.
 func textFits(s string, w int) bool {
-	for i := 0; i < len(s); i++ {
+	if printsAsBytes(s) {
+		return len(s) <= w
+	}
+	return ansi.StringWidth(s) <= w
+}
+
+// printsAsBytes reports whether each byte of a printable text is a character of its own.
+func printsAsBytes(s string) bool {
+	for i := range len(s) {
 		if s[i] >= 0x80 {
-			return ansi.StringWidth(s) <= w
+			return false
 		}
 	}
-	return len(s) <= w
+	return true
 }
 
 // stubs writes below a node what its edges that are not drawn lead to: where they come from, where they go.
