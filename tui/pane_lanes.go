@@ -63,10 +63,23 @@ type lanesPane struct {
 
 	view    layout.Rect
 	canvas  draw.Canvas
+	tallies []tally // of each node
+	tallied tallyKey
 	near    []bool // nodes that stand out
 	lit     []int32
 	litFor  litKey
 	outside layout.Outside
+}
+
+// A tally says how many of the assets of a place have each of [statusWords].
+type tally [len(statusWords)]int
+
+func (t tally) failed() int { return t[0] + t[1] }
+
+// A tallyKey is what the tallies depend on.
+type tallyKey struct {
+	placed *layout.Placed
+	assets uint64
 }
 
 // A litKey is what the lit lines depend on.
@@ -225,13 +238,13 @@ func lanesShown(m *Model) string {
 // layLanes places what is shown, moving as little as it can. The asset under the cursor keeps its place on the screen.
 func (m *Model) layLanes() {
 	p := &m.lanesView
+	how := m.densityOf(len(m.list.at), m.lanesRoom())
+	if p.placed != nil && p.graph == m.snap.Graph && p.how == how && m.lanesShow() {
+		return
+	}
 	visible := make([]graph.Key, len(m.list.at))
 	for i, row := range m.list.at {
 		visible[i] = m.list.rows[row].key
-	}
-	how := m.densityOf(len(visible), m.lanesRoom())
-	if p.placed != nil && p.graph == m.snap.Graph && p.how == how && slices.Equal(p.shown, visible) {
-		return
 	}
 	before, anchor := p.placed, ""
 	if before == nil && p.stored != nil {
@@ -253,6 +266,20 @@ func (m *Model) layLanes() {
 		p.view.X, p.view.Y = p.view.X+dx, p.view.Y+dy
 	}
 	m.followCursor()
+}
+
+// lanesShow reports whether the lanes are made of what the list shows.
+func (m *Model) lanesShow() bool {
+	shown := m.lanesView.shown
+	if len(shown) != len(m.list.at) {
+		return false
+	}
+	for i, row := range m.list.at {
+		if shown[i] != m.list.rows[row].key {
+			return false
+		}
+	}
+	return true
 }
 
 func (m *Model) densityOf(n, room int) density {
@@ -689,19 +716,43 @@ func (t lanesTexts) Line(n, i int) string {
 
 // clusterText is the line of a place that stands for several assets: its name, how many they are, and how many of each status.
 func (m *Model) clusterText(n int) string {
-	c := &m.lanesView.clusters[n]
+	p := &m.lanesView
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s %d ", m.th.G.Right, m.lanesView.names[n], len(c.members))
-	counts := map[string]int{}
-	for _, k := range c.members {
-		counts[m.word(k)]++
-	}
-	for _, word := range statusWords {
-		if counts[word] > 0 {
-			fmt.Fprintf(&b, " %s%d", m.th.glyph(word), counts[word])
+	fmt.Fprintf(&b, "%s %s %d ", m.th.G.Right, p.names[n], len(p.clusters[n].members))
+	for i, word := range statusWords {
+		if count := p.tallies[n][i]; count > 0 {
+			fmt.Fprintf(&b, " %s%d", m.th.glyph(word), count)
 		}
 	}
 	return b.String()
+}
+
+// tally counts the statuses of what is placed, unless that is still so.
+func (m *Model) tally() {
+	p := &m.lanesView
+	now := tallyKey{p.placed, m.assetsSeq()}
+	if p.tallied == now {
+		return
+	}
+	p.tallied = now
+	p.tallies = slices.Grow(p.tallies[:0], len(p.keys))[:len(p.keys)]
+	clear(p.tallies)
+	for n := range p.keys {
+		for _, k := range m.placeMembers(n) {
+			if i := slices.Index(statusWords[:], m.word(k)); i >= 0 {
+				p.tallies[n][i]++
+			}
+		}
+	}
+}
+
+// placeMembers returns the assets that a place stands for.
+func (m *Model) placeMembers(n int) []graph.Key {
+	p := &m.lanesView
+	if members := p.clusters[n].members; len(members) > 0 {
+		return members
+	}
+	return p.keys[n : n+1]
 }
 
 // lanesLines draws the lanes.
@@ -718,6 +769,7 @@ func (m *Model) lanesLines(w, h int, focused bool) []string {
 		p.view.X, p.view.Y = max(0, min(p.view.X, all-w)), max(0, min(p.view.Y, tall-h))
 		m.followCursor()
 	}
+	m.tally()
 	m.light()
 	p.canvas.Paint(p.placed, p.view, lanesTexts{m}, m.th.G.ASCII, p.lit)
 	cursor, ok := m.cursorNode()
@@ -802,16 +854,8 @@ func (m *Model) edges() {
 	} {
 		count, failed := 0, 0
 		for _, n := range side.nodes {
-			members := p.clusters[n].members
-			if len(members) == 0 {
-				members = p.keys[n : n+1]
-			}
-			count += len(members)
-			for _, k := range members {
-				if w := m.word(k); w == "failed" || w == "check failed" {
-					failed++
-				}
-			}
+			count += len(m.placeMembers(int(n)))
+			failed += p.tallies[n].failed()
 		}
 		if count == 0 {
 			continue
@@ -841,8 +885,10 @@ func (m *Model) lanesLine(b []byte, y, cursor int, focused bool) []byte {
 			c.Rune = ' '
 		}
 		if c.Rune != 0 && x+1 < len(row) && row[x+1].Rune != 0 || x+1 == len(row) {
-			if c.Rune != 0 && wide(p.canvas.AppendCell(nil, c)) {
-				c.Rune = ' '
+			if c.Rune < 0 || c.Rune > 0 && !single(c.Rune) {
+				if character := string(p.canvas.AppendCell(nil, c)); cells(character) > 1 {
+					c.Rune = ' '
+				}
 			}
 		}
 		st := m.cellStyle(c, p.view.X+x, p.view.Y+y, cursor, focused)
@@ -872,8 +918,6 @@ func (m *Model) lanesLine(b []byte, y, cursor int, focused bool) []byte {
 	}
 	return b
 }
-
-func wide(b []byte) bool { return len(b) > 1 && cells(string(b)) > 1 }
 
 func (m *Model) cellStyle(c draw.Cell, x, y, cursor int, focused bool) Style {
 	p, th := &m.lanesView, m.th

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -244,6 +245,24 @@ func TestTidy(t *testing.T) {
 	if w, _ := m.lanesView.placed.Size(); w == 0 {
 		t.Error("nothing is drawn")
 	}
+}
+
+// TestTallies: what a place says of its members follows the snapshot.
+func TestTallies(t *testing.T) {
+	f := many(10001)
+	d, m := driven(t, f, 160, 50, nil)
+	d.Press("v")
+	if strings.Contains(d.Picture(), m.th.glyph("failed")+"1") {
+		t.Fatal("one failed before it did")
+	}
+	next := *f.snap
+	next.Seq, next.AssetsSeq, next.Assets = next.Seq+1, next.AssetsSeq+1, maps.Clone(next.Assets)
+	key := next.Graph.Keys()[0]
+	failed := *next.Assets[key]
+	failed.Word = "failed"
+	next.Assets[key] = &failed
+	push(d, m, f, &next)
+	has(t, d, m.th.glyph("failed")+"1")
 }
 
 // BenchmarkLanesFrame is one frame of the lanes after a key, beside the list's.

@@ -99,8 +99,8 @@ var palettes = map[depth][2]palette{
 	},
 }
 
-// statusWords are the screen's words for the status of an asset, the most urgent first.
-var statusWords = []string{"failed", "check failed", "running", "queued", "stale", "missing", "overdue", "unknown", "fresh"}
+// statusWords are the screen's words for the status of an asset, the most urgent first; the first two are failures.
+var statusWords = [...]string{"failed", "check failed", "running", "queued", "stale", "missing", "overdue", "unknown", "fresh"}
 
 // newTheme builds a theme.
 func newTheme(dark bool, colours depth, ascii bool) *Theme {
