@@ -20,7 +20,7 @@ func TestEditGivesWhatWarmGives(t *testing.T) {
 		n := int32(rapid.IntRange(1, 40).Draw(t, "nodes"))
 		for i := range n {
 			in.Nodes = append(in.Nodes, Node{
-				Key: string(rune('A' + i)), Lane: int32(rapid.IntRange(0, len(in.Lanes)-1).Draw(t, "lane")), Width: 3 + i%30,
+				Key: string('A' + i), Lane: int32(rapid.IntRange(0, len(in.Lanes)-1).Draw(t, "lane")), Width: 3 + i%30,
 				Layer: rapid.SampledFrom([]int32{0, 0, 0, 0, 0, 0, 0, 0, 0, 3}).Draw(t, "layer"),
 			})
 		}
