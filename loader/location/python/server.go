@@ -90,6 +90,7 @@ type learnt struct {
 	Modules []string  `json:"modules"`  // that workers imported
 	LeftOut []LeftOut `json:"left_out"` // what starts threads, so that servers do not import it,
 	Digest  string    `json:"digest"`   // as long as this is installed
+	guessed bool      // Modules are what files import: nothing was learnt
 }
 
 // NewServers starts nothing.
@@ -169,6 +170,7 @@ type server struct {
 	want    want
 	preload []string // that it was started with
 	leftOut []LeftOut
+	guesses bool          // when it was started nothing was known
 	ready   chan struct{} // closed when it runs, and takes requests
 	proc    *child.Process
 	conn    *net.UnixConn
@@ -393,7 +395,7 @@ func (s *Servers) endIfUnused(srv *server) {
 func (s *Servers) start(key string, w want, modules learnt) *server {
 	ctx, cancel := context.WithCancel(context.Background())
 	srv := &server{
-		owner: s, key: key, want: w, preload: modules.Modules, leftOut: modules.LeftOut, busy: true,
+		owner: s, key: key, want: w, preload: modules.Modules, leftOut: modules.LeftOut, guesses: modules.guessed, busy: true,
 		ready: make(chan struct{}), lost: make(chan struct{}), pending: map[int]*forked{}, cancel: cancel,
 	}
 	s.all = append(s.all, srv)
@@ -445,7 +447,7 @@ func (s *Servers) modules(w want) learnt {
 	defer s.learning.Unlock()
 	known := s.learnt(w.environment)
 	if len(known.Modules) == 0 {
-		known.Modules = append([]string{"dagster"}, s.guess(w)...)
+		known.Modules, known.guessed = append([]string{"dagster"}, s.guess(w)...), true
 	}
 	return known
 }
@@ -474,7 +476,7 @@ func (s *Servers) needs(srv *server, w want, materializes bool) []string {
 	needs := []string{"dagster"}
 	known := s.learnt(w.environment)
 	for _, name := range s.guess(w) {
-		if len(known.Modules) == 0 || slices.Contains(known.Modules, name) {
+		if srv.guesses || slices.Contains(known.Modules, name) {
 			needs = append(needs, name)
 		}
 	}
@@ -528,12 +530,6 @@ func (s *Servers) learn(w want, modules []string) {
 			more = append(more, name)
 		}
 	}
-	if len(known.Modules) == 0 { // a worker that was forked does not name what its server had
-		add("dagster")
-		for _, name := range s.guess(w) {
-			add(name)
-		}
-	}
 	for _, name := range modules {
 		add(name)
 	}
@@ -582,13 +578,24 @@ func (s *Servers) later(key string) {
 	})
 }
 
-// leaves remembers for which modules a server had to begin anew.
-func (s *Servers) leaves(e Environment, out []LeftOut) {
-	out = slices.DeleteFunc(slices.Clone(out), func(o LeftOut) bool { return !strings.HasPrefix(o.Why, "importing it starts ") })
+// reported remembers what a server has imported, which its workers do not name, and for which modules it had to begin anew.
+func (s *Servers) reported(e Environment, said readyMessage) {
+	out := slices.DeleteFunc(slices.Clone(said.LeftOut), func(o LeftOut) bool { return !strings.HasPrefix(o.Why, "importing it starts ") })
 	s.learning.Lock()
 	defer s.learning.Unlock()
-	if known := s.learnt(e); !slices.Equal(known.LeftOut, out) {
-		known.LeftOut = out
+	known := s.learnt(e)
+	have := make(map[string]bool, len(known.Modules))
+	for _, name := range known.Modules {
+		have[name] = true
+	}
+	modules := slices.Clone(known.Modules)
+	for _, m := range said.Preloaded {
+		if !have[m.Name] && len(modules) < mostModules {
+			modules = append(modules, m.Name)
+		}
+	}
+	if len(modules) > len(known.Modules) || !slices.Equal(known.LeftOut, out) {
+		known.Modules, known.LeftOut = modules, out
 		s.remember(e, known)
 	}
 }
@@ -693,7 +700,7 @@ func (srv *server) listen(lines *bufio.Reader, began time.Time) {
 			}
 			srv.said, srv.busy = a.readyMessage, false
 			srv.mu.Unlock()
-			srv.owner.leaves(srv.want.environment, a.LeftOut)
+			srv.owner.reported(srv.want.environment, a.readyMessage)
 			continue
 		}
 		srv.mu.Lock()

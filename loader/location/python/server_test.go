@@ -282,3 +282,45 @@ func TestNobodyWaitsForAllImports(t *testing.T) {
 		t.Error("the server lives on")
 	}
 }
+
+// TestWhatServersImportedIsKnown: what two locations of one environment import, and what starts threads, is known to the next server.
+func TestWhatServersImportedIsKnown(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, Fork)
+	write(t, h.lib, map[string]string{"starts_one.py": "import threading\n\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"})
+	dir := write(t, t.TempDir(), map[string]string{"more.py": "import colorsys\nimport starts_one\n", "tests/test_more.py": "import wave\n"})
+	write(t, h.dir, map[string]string{"mine.py": "import bisect\n"})
+	var w want
+	for _, dir := range []string{h.dir, dir} {
+		l, err := Open(Config{
+			Name: "misbehave", Kind: "python_module", Target: "x", Attribute: string(locationtest.OK), Dir: dir, WorkspaceDir: dir, CacheDir: cache, Lib: h.lib,
+			Servers: h.servers, Executable: filepath.Join(h.dir, ".venv", "bin", "python"),
+		}, grant(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		e, err := l.environment(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		w = want{environment: e}
+		describeOK(t, l)
+	}
+	var got learnt
+	waitFor(t, "what was learnt", func() bool {
+		got = h.servers.modules(w)
+		return len(got.LeftOut) == 1 && slices.Contains(got.Modules, "colorsys")
+	})
+	if got.LeftOut[0].Name != "starts_one" || slices.Contains(got.Modules, "wave") {
+		t.Errorf("got %+v, want starts_one left out, and nothing of what tests import", got)
+	}
+	reports := h.servers.Reports()
+	if len(reports) != 1 || len(reports[0].LeftOut) != 1 {
+		t.Errorf("got the servers %+v, want one that shows what it left out", reports)
+	}
+	w.environment.Digest = "another"
+	if got := h.servers.modules(w); len(got.LeftOut) > 0 {
+		t.Errorf("got %+v, want none left out after something was installed", got.LeftOut)
+	}
+}

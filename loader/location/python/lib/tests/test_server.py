@@ -289,6 +289,20 @@ class Life(unittest.TestCase):
             finally:
                 self.assertEqual(s.close(), 0)
 
+    def test_with_more_than_one_thread_it_does_not_fork(self):
+        """A thread that is started later, here by a signal."""
+        text = "import signal, threading\nsignal.signal(signal.SIGUSR1, lambda *_: threading.Thread(target=threading.Event().wait, daemon=True).start())\n"
+        with project(later=text, defs="") as p:
+            s = Server(["later"], env={"PYTHONPATH": LIB + os.pathsep + p})
+            try:
+                s.process.send_signal(signal.SIGUSR1)
+                while len(os.listdir("/proc/%d/task" % s.process.pid)) < 2:
+                    time.sleep(0.01)
+                with self.assertRaisesRegex(RuntimeError, "the server has 2 threads"):
+                    s.ask(target("defs", p), {"type": "describe"})
+            finally:
+                s.close()
+
     def test_requests_outlive_a_new_beginning(self):
         """A server that has to begin anew keeps its children, and serves what was asked of it meanwhile."""
         text = "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
