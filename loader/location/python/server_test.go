@@ -261,7 +261,8 @@ func TestAlone(t *testing.T) {
 func TestNobodyWaitsForAllImports(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, Fork)
-	write(t, h.lib, map[string]string{"endless.py": "import time\n\nwhile True:\n    time.sleep(1)\n"})
+	begun := filepath.Join(t.TempDir(), "begun")
+	write(t, h.lib, map[string]string{"endless.py": "import time\n\nopen(" + strconv.Quote(begun) + ", 'w').close()\nwhile True:\n    time.sleep(1)\n"})
 	l := h.Open(t, locationtest.OK).(*Location)
 	defer l.Close()
 	e, err := l.environment(t.Context())
@@ -275,6 +276,7 @@ func TestNobodyWaitsForAllImports(t *testing.T) {
 		t.Fatalf("got the server %+v, want one that runs", first)
 	}
 	l.Warm() // all of it: it comes to no end
+	waitFor(t, "the endless import", func() bool { return exists(begun) })
 	if err := h.servers.Close(); err != nil {
 		t.Fatal(err)
 	}
