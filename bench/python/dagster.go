@@ -98,7 +98,7 @@ func (b *bench) compare(ctx context.Context, python string) (err error) {
 
 	reload := sample{}
 	for i := range 2 {
-		before, at := cpuOf(marked(mark)), time.Now()
+		before, at := eachOf(marked(mark)), time.Now()
 		if err := b.edit("definitions.py", fmt.Sprintf("\nDAGSTER_BENCH = %d\n", i)); err != nil {
 			return err
 		}
@@ -106,12 +106,29 @@ func (b *bench) compare(ctx context.Context, python string) (err error) {
 		if err != nil || !bytes.Contains(answer, []byte("WorkspaceLocationEntry")) {
 			return fmt.Errorf("reload: %w: %s", err, answer)
 		}
-		if s := (sample{cpuOf(marked(mark)) - before, time.Since(at)}); i == 0 || s.cpu < reload.cpu {
+		s := sample{wall: time.Since(at)}
+		for pid, cpu := range eachOf(marked(mark)) { // the code server is another process now
+			s.cpu += cpu - before[pid]
+		}
+		if i == 0 || s.cpu < reload.cpu {
 			reload = s
 		}
 	}
 	b.beside("described anew", reload, "")
 	return nil
+}
+
+// eachOf returns the CPU time of each process, without that of its children.
+func eachOf(pids []int) map[int]time.Duration {
+	each := make(map[int]time.Duration, len(pids))
+	for _, pid := range pids {
+		if f := stat(pid); len(f) > 12 {
+			user, _ := strconv.Atoi(f[11])
+			system, _ := strconv.Atoi(f[12])
+			each[pid] = time.Duration(user+system) * 10 * time.Millisecond
+		}
+	}
+	return each
 }
 
 // assetsOf returns how many assets of code locations Dagster's web server knows; 0 while it does not answer.
