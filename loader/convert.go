@@ -89,7 +89,7 @@ func (l *Loader) assets(name string, said []wire.Asset, versions map[string]loca
 			if a.Description == "" {
 				a.Description = v.Doc
 			}
-			if v.Line > 0 {
+			if v.Line > 0 && v.File != "" && (w.File == "" || filepath.Ext(w.File) == filepath.Ext(v.File)) { // people edit the YAML of a component, the SQL of a model
 				a.Source.File, a.Source.Line = relative(v.File), v.Line
 			}
 		}

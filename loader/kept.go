@@ -37,7 +37,7 @@ func (k keptLocation) entry() string { return k.Versions[""].Code.Version }
 
 // keptLine begins the file of the stored graph. What follows changes with the types that are written; then the number does. A file
 // with another line is as good as none.
-const keptLine = "assetdev graph 6\n"
+const keptLine = "assetdev graph 7\n"
 
 func (l *Loader) keptFile() string { return filepath.Join(l.opts.StateDir, "graph") }
 
@@ -269,7 +269,7 @@ func (w *keptWriter) asset(a *wire.Asset) {
 // framework writes what only assets of a framework have: one flag for all others.
 func (w *keptWriter) framework(a *wire.Asset) {
 	plain := a.NotExecutable == "" && !a.External && a.StoredBy == "" && a.IOManager == "" && !a.Together && a.Partitions == "" && a.Checks == nil && a.Pool == "" &&
-		a.Config == nil && a.ConfigPath == nil && a.Automation == "" && a.Freshness == "" && a.Made == nil
+		a.Config == nil && a.ConfigPath == nil && a.Automation == "" && a.Freshness == "" && a.Made == nil && a.CodeFiles == nil
 	w.Flag(!plain)
 	if plain {
 		return
@@ -280,6 +280,7 @@ func (w *keptWriter) framework(a *wire.Asset) {
 	w.Flag(a.External)
 	w.Flag(a.Together)
 	w.Texts(a.ConfigPath)
+	w.Texts(a.CodeFiles)
 	w.Number(int64(len(a.Checks)))
 	for _, c := range a.Checks {
 		w.Text(c.Name)
@@ -310,7 +311,7 @@ func (r *keptReader) framework(a *wire.Asset) {
 	for _, text := range []*string{&a.NotExecutable, &a.StoredBy, &a.IOManager, &a.Partitions, &a.Pool, &a.Automation, &a.Freshness} {
 		*text = r.Text()
 	}
-	a.External, a.Together, a.ConfigPath = r.Flag(), r.Flag(), r.Texts()
+	a.External, a.Together, a.ConfigPath, a.CodeFiles = r.Flag(), r.Flag(), r.Texts(), r.Texts()
 	if n := r.Count(); n > 0 {
 		a.Checks = make([]wire.CheckSpec, n)
 		for i := range a.Checks {

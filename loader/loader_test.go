@@ -53,7 +53,7 @@ func dagsterAsset() wire.Asset {
 		Key: "d", Step: "both", NotExecutable: "it is observable only", StoredBy: "own", IOManager: "warehouse", Together: true,
 		Checks: []wire.CheckSpec{{Name: "not_empty", Blocking: true, Description: "has rows"}}, Pool: "db",
 		Config:     []wire.ConfigField{{Name: "n", Type: "Int", Required: true, Description: "how many"}, {Name: "m", Default: json.RawMessage("1")}},
-		ConfigPath: []string{"ops", "d", "config"}, Automation: "eager", Freshness: "by 9:00",
+		ConfigPath: []string{"ops", "d", "config"}, CodeFiles: []string{"/d/a.sql"}, Automation: "eager", Freshness: "by 9:00",
 		Made: &wire.Made{At: "2026-11-24T08:00:00Z", Run: "r1", Path: "/data/d", Metadata: map[string]string{"rows": "3"}},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/assetdev/assetdev/internal/trust"
 	"github.com/assetdev/assetdev/loader/location/python"
@@ -24,6 +25,7 @@ func (l *Loader) openPython(entry workspace.Location, grant trust.Grant) (opened
 	if err != nil {
 		return nil, err
 	}
+	environ = asDevelopment(environ)
 	target := entry.Module
 	switch entry.Kind {
 	case workspace.PythonPackage:
@@ -42,6 +44,16 @@ func (l *Loader) openPython(entry workspace.Location, grant trust.Grant) (opened
 		return nil, err
 	}
 	return p, nil
+}
+
+// asDevelopment says to the project's code that it runs for its author, as `dagster dev` does: dagster-dbt then writes the manifest that a
+// project does not keep in git, and state-backed components refresh their state. What the user set stands, be it empty.
+func asDevelopment(environ []string) []string {
+	const name = "DAGSTER_IS_DEV_CLI"
+	if slices.ContainsFunc(environ, func(entry string) bool { return strings.HasPrefix(entry, name+"=") }) {
+		return environ
+	}
+	return append(slices.Clone(environ), name+"=1")
 }
 
 // Warm prepares the Python locations for a first request, in the background: their fork servers start. It is for who stays.

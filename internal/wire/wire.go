@@ -153,7 +153,8 @@ type Asset struct {
 	Columns     []Column          `json:"columns,omitempty"`
 	File        string            `json:"file,omitempty"` // absolute
 	Line        int               `json:"line,omitempty"`
-	Symbol      string            `json:"symbol,omitempty"` // Go: import path, ".", function; Python: module, ":", qualified name
+	CodeFiles   []string          `json:"code_files,omitempty"` // absolute: files that are its code beside what its symbol says, as the model of dbt
+	Symbol      string            `json:"symbol,omitempty"`     // Go: import path, ".", function; Python: module, ":", qualified name
 
 	NotExecutable string        `json:"not_executable,omitempty"` // why assetdev cannot make it, one sentence
 	External      bool          `json:"external,omitempty"`       // declared here, made by nobody here: other locations may define it

@@ -80,8 +80,9 @@ type Location struct {
 	mu      sync.Mutex
 	closed  bool
 	calls   sync.WaitGroup
-	reads   []string     // files that were read when the location was last described: no Python, or Python outside of the roots
-	counts  []wire.Asset // that count further files as code: declared ones, and those of components
+	reads   []string        // files that were read when the location was last described: no Python, or Python outside of the roots
+	counts  []wire.Asset    // that count further files as code: declared ones, and those of components
+	claimed map[string]bool // files that assets name as their own code: they count for no other
 	seen    Environment
 	stamped string // Digest of the environment that the last Stamp saw
 
@@ -235,10 +236,13 @@ func (l *Location) moment(ctx context.Context) (stamp string, ok bool) {
 func (l *Location) Known(assets []wire.Asset, files []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.reads, l.counts = slices.Clone(files), nil
+	l.reads, l.counts, l.claimed = slices.Clone(files), nil, map[string]bool{}
 	for _, a := range assets {
-		if len(a.Files) > 0 || isComponent(a) {
+		if len(a.Files) > 0 || len(a.CodeFiles) > 0 || isComponent(a) {
 			l.counts = append(l.counts, a)
+		}
+		for _, file := range a.CodeFiles {
+			l.claimed[file] = true
 		}
 	}
 }

@@ -220,8 +220,15 @@ func (l *Location) readFiles() []string {
 // readsOf returns which of the files that were read for the definitions belong to an asset. One that is defined in a file that is no
 // Python is of a component: all files of its folder count. Of others those count that lie beside or below its module; when none does,
 // all of them that are of no component, since any may have shaped it. What lies outside of the location's own folders always counts.
+// An asset that names the files of its code has those and no others.
 func (l *Location) readsOf(a wire.Asset) []string {
-	reads := l.readFiles()
+	if len(a.CodeFiles) > 0 {
+		return a.CodeFiles
+	}
+	l.mu.Lock()
+	claimed := l.claimed
+	l.mu.Unlock()
+	reads := slices.DeleteFunc(slices.Clone(l.readFiles()), func(file string) bool { return claimed[file] })
 	if a.File == "" {
 		return reads
 	}
@@ -322,7 +329,8 @@ func (l *Location) countedFiles() ([]string, error) {
 			}
 			files = append(files, found...)
 		}
-		if dir := filepath.Dir(a.File); isComponent(a) && !folders[dir] {
+		files = append(files, a.CodeFiles...)
+		if dir := filepath.Dir(a.File); isComponent(a) && len(a.CodeFiles) == 0 && !folders[dir] {
 			folders[dir] = true
 			files = append(files, componentFiles(dir)...)
 		}

@@ -208,3 +208,62 @@ func TestBeside(t *testing.T) {
 		}
 	}
 }
+
+// An asset that names the files of its code has those, and they count for no other: a model of dbt beside Python.
+func TestFilesThatAnAssetNames(t *testing.T) {
+	dir := t.TempDir()
+	pretend(t, filepath.Join(dir, ".venv"), "1.13.0")
+	write(t, dir, map[string]string{"shop.py": "def orders():\n    return 1\n", "dbt/a.sql": "select 1", "dbt/b.sql": "select 2", "rates.csv": "1"})
+	servers := NewServers(ServerOptions{CacheDir: t.TempDir(), Mode: Cold})
+	defer func() {
+		if err := servers.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	l, err := Open(Config{Name: "shop", Kind: "python_module", Target: "shop", Dir: dir, WorkspaceDir: dir, CacheDir: cache, Servers: servers}, grant(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	model := func(name string) wire.Asset {
+		file := filepath.Join(dir, "dbt", name+".sql")
+		return wire.Asset{Key: name, Symbol: "shop:orders", File: file, Line: 1, CodeFiles: []string{file}}
+	}
+	orders := wire.Asset{Key: "orders", Symbol: "shop:orders", File: filepath.Join(dir, "shop.py"), Line: 1}
+	assets := []wire.Asset{model("a"), model("b"), orders}
+	l.Known(assets, []string{filepath.Join(dir, "dbt", "a.sql"), filepath.Join(dir, "dbt", "b.sql"), filepath.Join(dir, "rates.csv")})
+	ask := func() map[string]string {
+		versions, err := l.CodeVersions(t.Context(), assets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := map[string]string{}
+		for key, v := range versions {
+			found[key] = v.Code.Version
+		}
+		return found
+	}
+	before := ask()
+	for _, tt := range []struct {
+		file    string
+		changes []string
+	}{{"dbt/a.sql", []string{"", "a"}}, {"rates.csv", []string{"", "orders"}}} {
+		write(t, dir, map[string]string{tt.file: "another, longer"})
+		after := ask()
+		var changed []string
+		for key, version := range after {
+			if version != before[key] {
+				changed = append(changed, key)
+			}
+		}
+		slices.Sort(changed)
+		if !slices.Equal(changed, tt.changes) {
+			t.Errorf("a change of %s changes %q, want %q", tt.file, changed, tt.changes)
+		}
+		before = after
+	}
+}

@@ -9,7 +9,7 @@ import sys
 
 import dagster as dg
 
-from . import fresh, opened, partitions, storing
+from . import dbt, fresh, opened, partitions, storing
 from .errors import Told, from_exception
 from .target import load
 
@@ -19,6 +19,7 @@ DAGSTERS_OWN = ("dagster/io_manager_key", "dagster/code_references", "dagster/au
 
 
 def answer(target, request, channel):
+    dbt.prepared(step=False)
     with opened.recording(target.get("workspace_root") or "", target.get("dagster_home") or "") as files:
         loaded = load(target)
         described = Description(loaded, target, request)
@@ -26,7 +27,7 @@ def answer(target, request, channel):
     for kind, message in described.messages:
         channel.send(kind, message)
     definitions = described.definitions
-    definitions["files"] = files()
+    definitions["files"] = described.dbt.reads(files())
     return "definitions", definitions
 
 
@@ -43,6 +44,7 @@ class Description:
                 for key in definition.keys:
                     self.raw[key] = definition
         self.variables = None
+        self.dbt = dbt.Dbt()
 
     def run(self):
         try:
@@ -119,7 +121,7 @@ class Description:
         a["kinds"] = sorted(spec.kinds)
         a["tags"] = {k: str(v) for k, v in sorted((spec.tags or {}).items()) if not k.startswith("dagster/kind/")}
         metadata = spec.metadata or {}
-        a["metadata"] = {k: text(v) for k, v in metadata.items() if k not in DAGSTERS_OWN and not k.startswith("assetdev/")}
+        a["metadata"] = {k: shortened(text(v)) for k, v in metadata.items() if k not in DAGSTERS_OWN and k not in dbt.METADATA and not k.startswith("assetdev/")}
         files, env = listed(metadata.get("assetdev/files")), listed(metadata.get("assetdev/env"))
         if files:
             a["files"] = files
@@ -137,6 +139,10 @@ class Description:
         if found:
             a["checks"] = [{"name": c.name, "blocking": bool(c.blocking), "description": c.description or ""} for c in sorted(found, key=lambda c: c.name)]
         file, line, symbol = self.source(shared, definition, spec)
+        model, code = self.dbt.code(spec)
+        if model:
+            a["code_files"] = sorted({*code, file} if file and not file.endswith(".py") and fresh.first_party(file) else code)
+            file, line = model, 1
         if file:
             a["file"], a["line"] = file, line
         if symbol:
@@ -458,6 +464,13 @@ def text(value):
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
+LONGEST = 20_000  # characters of one metadata value in a description: there are many assets
+
+
+def shortened(value):
+    return value if len(value) <= LONGEST else value[:LONGEST] + "… (%s characters in all)" % format(len(value), ",")
+
+
 def plain(value, deep=0):
     """Returns a metadata value, Dagster's or any other, as JSON knows it. Names of objects in it, as addresses, do not appear."""
     if isinstance(value, dg.MetadataValue):
@@ -490,6 +503,8 @@ def plain(value, deep=0):
     item = getattr(value, "item", None)  # a number of numpy
     if callable(item) and getattr(value, "shape", None) == ():
         return plain(item(), deep + 1)
+    if type(value).__repr__ is object.__repr__:  # it would tell an address, which is another in each process
+        return "an object of class %s" % type(value).__qualname__
     return str(value)
 
 

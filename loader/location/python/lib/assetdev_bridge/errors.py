@@ -43,7 +43,7 @@ def from_exception(error):
         file, line = os.path.abspath(cause.filename), cause.lineno or 0
     if isinstance(cause, Told) and cause.file:
         file, line = cause.file, cause.line
-    message = _message(cause)
+    message = _message(cause) + _component([type(e).__name__ for e in chain], [str(e) for e in chain])
     if isinstance(cause, Told) and not own:
         trace = ""
     else:
@@ -79,6 +79,7 @@ def from_serialized(info):
         message = lines[-1] if lines else message
         if m:
             file, line = os.path.abspath(m["file"]), int(m["line"])
+    message += _component([i.cls_name or "" for i in chain], [i.message.partition(": ")[2] for i in chain])
     if plain and not own:
         return _error(message, "", file, line)
     whole = "Traceback (most recent call last):\n" + "".join(info.stack) + info.message
@@ -120,8 +121,20 @@ def _trace(own, whole, message):
     return first + "\n\nthe whole traceback:\n" + cut(whole.rstrip(), _LONG)
 
 
+TREE = "ComponentTreeException"
+
+
 def _is_wrapping(name, has_cause):
-    return has_cause and name.startswith("Dagster")
+    return has_cause and (name.startswith("Dagster") or name == TREE)
+
+
+def _component(names, texts):
+    """Returns which component could not be made, of an exception that shows the whole tree of them, as " (component sales)"."""
+    for name, text in zip(names[:-1], texts):
+        found = re.match(r"Error while (?:building definitions for|loading component) (\S+?)(?:\[\d+\])?:", text) if name == TREE else None
+        if found:
+            return " (in component %s)" % found[1]
+    return ""
 
 
 def _message(error):

@@ -11,7 +11,7 @@ import warnings
 
 import dagster as dg
 
-from . import errors, opened, partitions, storing
+from . import dbt, errors, opened, partitions, storing
 from .describe import value_keys
 from .errors import Told
 from .storage import Run, Storage, facts, path_of
@@ -21,6 +21,7 @@ OWN = "assetdev_own__"  # resources under which the project's managers stay when
 
 
 def answer(target, request, channel):
+    dbt.prepared(step=True)
     loaded = load(target)
     step = Step(loaded, target, request, channel)
     own = [request.get("view"), *(o.get("output") for o in request.get("outputs") or ()), request.get("output")]

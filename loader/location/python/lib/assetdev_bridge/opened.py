@@ -9,6 +9,7 @@ import threading
 
 from . import fresh
 
+STATE = os.path.join("", ".local_defs_state", "")  # what components of Dagster fetched or copied
 _names = None
 _hooked = False
 
@@ -27,7 +28,7 @@ def recording(workspace="", home=""):
 
 
 def counts(path, workspace, home):
-    if home and path.startswith(os.path.join(home, "")):
+    if home and path.startswith(os.path.join(home, "")) or STATE in path or written_by_dbt(path):
         return False
     if fresh.first_party(path):
         return True
@@ -35,6 +36,20 @@ def counts(path, workspace, home):
     if not below or not path.startswith(below) or fresh.installed_in(path):
         return False
     return not any(part.startswith(".") or part in fresh.NOT_OURS for part in path[len(below) :].split(os.sep)[:-1])
+
+
+WRITTEN = ("target", "dbt_packages", "logs")  # folders of a dbt project that dbt fills
+made = set()  # further such folders, with a separator at the end
+
+
+def written_by_dbt(path):
+    if path.startswith(tuple(made)):
+        return True
+    for name in WRITTEN:
+        at = path.find(os.path.join("", name, ""))
+        if at >= 0 and os.path.isfile(os.path.join(path[:at], "dbt_project.yml")):
+            return True
+    return False
 
 
 def modules():

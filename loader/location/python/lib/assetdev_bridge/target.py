@@ -57,7 +57,7 @@ def load(target):
     if kind == "python_file":
         module = import_file(name, directory)
     else:
-        module = import_module(name, directory, loaded.notices)
+        module = import_module(name, directory, loaded.notices, target.get("workspace_root") or "")
     if kind == "autoload_defs_module":
         try:
             from dagster.components import load_defs
@@ -88,7 +88,7 @@ def without_catalogue():
     module.get_library_json_enriched_defs = without
 
 
-def import_module(name, directory, notices):
+def import_module(name, directory, notices, workspace=""):
     top = name.partition(".")[0]
     source = os.path.join(directory, "src")
     there = any(os.path.exists(os.path.join(source, top + end)) for end in ("", ".py"))
@@ -101,13 +101,18 @@ def import_module(name, directory, notices):
             sys.path.insert(1, source)
             importlib.invalidate_caches()
             sys.modules.pop(top, None)
-            notices.append("package %s was found in %s, which is not on Python's path; Dagster needs the project installed, or working_directory: %s" % (top, source, source))
+            notices.append("package %s was found in %s, which is not on Python's path; Dagster needs the project installed, or working_directory: %s" % (top, shown(source, workspace), shown(source, workspace)))
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name and (name == error.name or name.startswith(error.name + ".")) and not _from_project(error):
             raise Told("no module named %r; it was looked for in %s and in the environment of %s" % (error.name, directory, sys.executable)) from None
         raise
+
+
+def shown(path, workspace):
+    """Returns a path as people write it: relative to the workspace's folder where it lies below."""
+    return os.path.relpath(path, workspace) if workspace and path.startswith(os.path.join(workspace, "")) else path
 
 
 def _has_submodule(spec, name):

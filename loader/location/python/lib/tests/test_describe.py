@@ -214,6 +214,46 @@ class Forms(unittest.TestCase):
             self.assertNotIn("code_version", self.keys(p, "m").assets["m"])
             self.assertEqual(self.keys(p, "m", module="defs2").assets["m"]["code_version"], "0af3")
 
+    def test_models_of_dbt(self):
+        """What dagster-dbt says of its assets, without it: the files of a model count, what dbt writes does not."""
+        text = """
+import json, os, types
+import dagster as dg
+HERE = os.path.dirname(os.path.abspath(__file__))
+class Manifest:
+    def __init__(self, text): self.manifest = json.loads(text)
+with open(HERE + "/shop/target/manifest.json") as f:
+    manifest = Manifest(f.read())
+project = types.SimpleNamespace(project_dir=HERE + "/shop", target_path="target", profiles_dir=HERE + "/shop")
+def spec(name):
+    return dg.AssetSpec(name, metadata={"dagster_dbt/manifest": manifest, "dagster_dbt/project": project, "dagster_dbt/unique_id": "model.shop." + name, "thing": manifest, "long": "x" * 50_000})
+@dg.multi_asset(specs=[spec("a"), spec("b"), spec("c")])
+def models(): pass
+"""
+        node = {"package_name": "shop", "original_file_path": "models/a.sql", "patch_path": "shop://models/all.yml", "depends_on": {"macros": ["macro.shop.m", "macro.other.o"]}}
+        manifest = {
+            "metadata": {"project_name": "shop"},
+            "nodes": {"model.shop.a": node, "model.shop.b": {"package_name": "shop", "original_file_path": "models/b.sql"}, "model.shop.c": {"package_name": "other", "original_file_path": "models/c.sql"}},
+            "macros": {
+                "macro.shop.m": {"package_name": "shop", "original_file_path": "macros/m.sql", "depends_on": {"macros": ["macro.shop.n"]}},
+                "macro.shop.n": {"package_name": "shop", "original_file_path": "macros/n.sql", "depends_on": {"macros": ["macro.shop.m"]}},
+                "macro.other.o": {"package_name": "other", "original_file_path": "macros/o.sql"},
+            },
+        }
+        files = {"shop/" + name: "" for name in ("dbt_project.yml", "models/a.sql", "models/b.sql", "models/all.yml", "macros/m.sql", "macros/n.sql")}
+        with project(defs=text, **{"shop/target/manifest.json": json.dumps(manifest)}, **files) as p:
+            answer = self.keys(p, "a", "b", "c")
+            a, b, c = (answer.assets[k] for k in "abc")
+            below = lambda found: [os.path.relpath(f, os.path.realpath(os.path.join(p, "shop"))) for f in found]
+            self.assertEqual(below(a["code_files"]), ["dbt_project.yml", "macros/m.sql", "macros/n.sql", "models/a.sql", "models/all.yml"])
+            self.assertEqual(below(b["code_files"]), ["dbt_project.yml", "models/b.sql"])
+            self.assertEqual((below([a["file"]]), a["line"]), (["models/a.sql"], 1))
+            self.assertNotIn("code_files", c)
+            self.assertEqual(a["metadata"]["thing"], "an object of class Manifest")
+            self.assertEqual((a["metadata"]["long"][-23:], sorted(a["metadata"])), ("… (50,000 characters in all)"[-23:], ["dagster_dbt/unique_id", "long", "thing"]))
+            self.assertIn("models/a.sql", below(answer.definitions["files"]))
+            self.assertNotIn("target/manifest.json", below(answer.definitions["files"]))
+
     def test_managers_of_databases(self):
         text = (
             "import dagster as dg\nclass Warehouse(dg.ConfigurableIOManager):\n    def handle_output(self, context, obj): obj.to_sql('x')\n    def load_input(self, context): pass\n"
@@ -359,6 +399,21 @@ class Failures(unittest.TestCase):
             answer = describe(p)
             said = json.dumps(answer.error) + json.dumps(answer.definitions)
             self.assertIn("nope", said)
+
+
+class Components(unittest.TestCase):
+    @unittest.skipUnless(hasattr(dg, "Component"), "this Dagster has no components")
+    def test_cause_in_a_component(self):
+        """The cause is told, and which component it was; not the picture of all components."""
+        files = {
+            "pyproject.toml": "[tool.dg]\ndirectory_type = 'project'\n[tool.dg.project]\nroot_module = 'pkg'\n", "pkg/__init__.py": "", "pkg/defs/__init__.py": "",
+            "pkg/defs/more/defs.yaml": "type: pkg.mine.Mine\nattributes: {}\n",
+            "pkg/mine.py": "import dagster as dg\nclass Mine(dg.Component, dg.Resolvable, dg.Model):\n    def build_defs(self, context):\n        raise ValueError('no rates')\n",
+        }
+        with project(**files) as p:
+            error = describe(p, "pkg.defs", kind="autoload_defs_module").error
+            self.assertTrue(error["message"].startswith("ValueError: no rates"), error["message"])
+            self.assertEqual((error["file"], error["line"]), (os.path.join(p, "pkg/mine.py"), 4))
 
 
 class NoDagster(unittest.TestCase):
