@@ -420,7 +420,7 @@ func (f *follower) print(ev event.Event) error {
 		}
 	case event.KindReload:
 		if f.id == "" && ev.State == "broken" {
-			fmt.Fprintf(a.Stdout, "%s code location %s does not load: %s\n", a.look.mark("broken"), safe(ev.Location), safe(place(ev.Error)))
+			fmt.Fprintf(a.Stdout, "%s code location %s does not load: %s\n", a.look.mark("broken"), safe(ev.Location), headline(place(ev.Error)))
 		}
 	case event.KindWaiting:
 		if !a.quiet {
@@ -482,7 +482,7 @@ func (f *follower) printStep(ev event.Event) {
 	}
 	fmt.Fprintf(a.Stdout, "%s %s  %s  %14s  %7s  %s\n", a.look.mark(ev.State), name, a.look.paint(dim, fmt.Sprintf("[%d/%d]", f.finished, f.total)), rows, ms, a.look.word(ev.State))
 	if ev.Error != nil {
-		fmt.Fprintf(a.Stdout, "    %s\n", a.look.paint(red, safe(place(ev.Error))))
+		fmt.Fprintf(a.Stdout, "    %s\n", a.look.paint(red, headline(place(ev.Error))))
 		f.printTrace(ev)
 	}
 }

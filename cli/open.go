@@ -131,7 +131,7 @@ func (a *app) tellBroken(s *engine.Snapshot) {
 	}
 	for _, l := range s.Locations {
 		if l.State == "broken" {
-			fmt.Fprintf(a.Stderr, "%s\nassetdev: code location %s does not load\n", safe(place(l.Error)), safe(l.Name))
+			fmt.Fprintf(a.Stderr, "%s\nassetdev: code location %s does not load\n", headline(place(l.Error)), safe(l.Name))
 		}
 	}
 }

@@ -153,6 +153,16 @@ func safe(text string) string { return printable.Line(text) }
 // safeText does so for several lines.
 func safeText(text string) string { return printable.Text(text) }
 
+// headline returns the first line of a message for the screen: libraries write pages, which the traceback below it has in full.
+func headline(message string) string {
+	first, rest, _ := strings.Cut(strings.TrimSpace(message), "\n")
+	if rest != "" && strings.HasSuffix(strings.TrimSpace(first), ":") { // it announces what the next line says
+		next, _, _ := strings.Cut(strings.TrimSpace(rest), "\n")
+		first = strings.TrimSpace(first) + " " + strings.TrimSpace(next)
+	}
+	return safe(strings.TrimRight(first, " \r"))
+}
+
 // age says how long ago something was, in one short word.
 func age(at, now time.Time) string {
 	if at.IsZero() {

@@ -69,7 +69,11 @@ func (a *app) printLocations(s *engine.Snapshot) {
 		if l.LoadMS > 0 {
 			load = took(l.LoadMS)
 		}
-		t.add(a.look.mark(l.State)+" "+safe(l.Name), safe(l.Kind), a.look.word(l.State), plural(l.Assets, "asset"), load, safe(l.Version), a.look.paint(dim, safe(relativeTo(s.Workspace.Dir, l.Dir))))
+		state := a.look.word(l.State)
+		if !s.Workspace.Trusted && l.State == "loading" {
+			state = "not trusted"
+		}
+		t.add(a.look.mark(l.State)+" "+safe(l.Name), safe(l.Kind), state, plural(l.Assets, "asset"), load, safe(l.Version), a.look.paint(dim, safe(relativeTo(s.Workspace.Dir, l.Dir))))
 	}
 	t.print(a.Stdout, "")
 	for _, l := range s.Locations {

@@ -159,7 +159,7 @@ func (a *app) printBroken(w io.Writer, l engine.Location) {
 	if l.LastGood {
 		kept = "; its last good graph stays"
 	}
-	fmt.Fprintf(w, "\n%s\n%s code location %s does not load%s\n", safe(place+l.Error.Message), a.look.mark("broken"), safe(l.Name), kept)
+	fmt.Fprintf(w, "\n%s\n%s code location %s does not load%s\n", headline(place+l.Error.Message), a.look.mark("broken"), safe(l.Name), kept)
 	if l.Hint != "" {
 		fmt.Fprintf(w, "%s\n", a.look.paint(dim, "hint: "+safe(l.Hint)))
 	}

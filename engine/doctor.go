@@ -202,17 +202,25 @@ func (e *Engine) Verify(ctx context.Context) ([]Finding, error) {
 	return out, nil
 }
 
-// examine returns what there is to say of one location: whether it loads, what runs it, where it looks for its code.
-func (l Location) examine() []Finding {
+// examine returns what there is to say of one location: whether it loads, what runs it, where it looks for its code. trusted says whether
+// the workspace's code may run: else nobody asked the location.
+func (l Location) examine(trusted bool) []Finding {
 	check := "location " + l.Name
 	var out []Finding
-	if l.State == "broken" {
+	switch {
+	case l.State == "broken":
 		remedy := l.Hint
 		if remedy == "" {
 			remedy = "repair the code; its last good graph stays until then"
 		}
 		out = append(out, Finding{Check: check, State: "error", Text: l.Error.Message, File: l.Error.File, Line: l.Error.Line, Remedy: remedy})
-	} else {
+	case !trusted && l.State != "loaded":
+		text := "not loaded: the workspace is not trusted, so none of its code was asked"
+		if l.LastGood {
+			text += "; its stored graph has " + plural(l.Assets, "asset")
+		}
+		out = append(out, Finding{Check: check, State: "warning", Text: text, Remedy: "look at what it would execute, and trust it: assetdev trust"})
+	default:
 		out = append(out, Finding{Check: check, State: "ok", Text: fmt.Sprintf("%s, %s", l.State, plural(l.Assets, "asset"))})
 	}
 	if l.Executable != "" {
@@ -336,7 +344,7 @@ func (e *Engine) Doctor() []Finding {
 		add("git", "warning", "there is no git in PATH: records do not say which commit made the data", "install git")
 	}
 	for _, l := range s.Locations {
-		out = append(out, l.examine()...)
+		out = append(out, l.examine(s.Workspace.Trusted)...)
 	}
 	for _, r := range e.loader.PythonServers() {
 		parts := []string{fmt.Sprintf("%s: %s imported once, in %.1f s", r.Environment, plural(r.Preloaded, "module"), r.Took.Seconds())}

@@ -203,8 +203,11 @@ func (e *Engine) tellStep(r *activeRun, s run.Effect) {
 		}
 		ev.MS = &step.MS
 		if record := e.stored[key].Record; record != nil && s.State.Good() {
-			step.Rows = record.Rows
-			ev.Rows, ev.Bytes, ev.DataVersion = &record.Rows, &record.Bytes, record.DataVersion
+			ev.DataVersion = record.DataVersion
+			if record.File != "" { // else it handed over no data
+				step.Rows = record.Rows
+				ev.Rows, ev.Bytes = &record.Rows, &record.Bytes
+			}
 		}
 		ev.Error = step.Error
 		e.remember(r, key, s.State, step)

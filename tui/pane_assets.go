@@ -390,7 +390,7 @@ func (m *Model) numbers(key graph.Key) (age, rows, took string) {
 	}
 	if r := a.Stored.Record; r != nil {
 		age, took = shortAge(m.opts.Now().Sub(r.At)), shortDuration(r.Took.Milliseconds())
-		if r.Rows >= 0 {
+		if r.Rows >= 0 && r.File != "" {
 			rows = shortCount(r.Rows)
 		}
 	}

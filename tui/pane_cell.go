@@ -229,7 +229,7 @@ type statsMsg struct {
 func (m *Model) openStats() tea.Cmd {
 	key, _ := m.list.key()
 	p, ok := m.rows.grid.Page()
-	if !ok || len(p.Columns) == 0 || m.noRows(key) != "" {
+	if !ok || len(p.Columns) == 0 || p.Note != "" || m.noRows(key) != "" {
 		return m.say(calm, "there is no column")
 	}
 	_, column := m.rows.grid.Cursor()

@@ -203,7 +203,7 @@ func (m *Model) historyLines(w, h int, focused bool) []string {
 			sign = th.glyph("fresh")
 		}
 		rows := m.dash()
-		if r.Rows >= 0 {
+		if r.Rows >= 0 && r.File != "" {
 			rows = shortCount(r.Rows)
 		}
 		l.put(th.Good, sign).put("", " ").col("", r.At.Local().Format("2006-01-02 15:04:05"), 19, false).

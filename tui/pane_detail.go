@@ -367,7 +367,7 @@ func (m *Model) aboutData(s *sheet, state *assetState) {
 			by += " by " + clean(r.By)
 		}
 		s.field("run", by)
-		if r.Rows >= 0 {
+		if r.Rows >= 0 && r.File != "" {
 			s.field("size", grouped(r.Rows)+" rows, "+shortBytes(r.Bytes))
 		} else if r.Bytes > 0 {
 			s.field("size", shortBytes(r.Bytes))

@@ -89,10 +89,6 @@ func (m *Model) noRows(key graph.Key) string {
 		return "its data is gone; " + keyName(m.keys.first("materialize")) + " brings it back"
 	case stored.Data == graph.DataUnreachable:
 		return "the storage cannot be reached: " + clean(stored.Text)
-	case stored.Record != nil && stored.Record.File == "":
-		return "it hands over no data"
-	case stored.Record != nil && stored.Record.Rows < 0:
-		return "its data is no table"
 	}
 	return ""
 }
@@ -169,7 +165,7 @@ func (p *previewPane) drop() {
 func (m *Model) sortColumn() tea.Cmd {
 	p := &m.rows
 	got, ok := p.grid.Page()
-	if key, _ := m.list.key(); !ok || len(got.Columns) == 0 || m.noRows(key) != "" {
+	if key, _ := m.list.key(); !ok || len(got.Columns) == 0 || got.Note != "" || m.noRows(key) != "" {
 		return m.say(calm, "there is no column")
 	}
 	_, place := p.grid.Cursor()
@@ -268,7 +264,15 @@ func (m *Model) previewLines(w, h int, focused bool) []string {
 		}
 	}
 	if text == "" {
-		return m.rows.grid.Lines(w, h, &m.th.grid, focused)
+		p, _ := m.rows.grid.Page()
+		switch {
+		case p.Note == "" || h < 4 && p.RowsTotal > 0:
+			return m.rows.grid.Lines(w, h, &m.th.grid, focused)
+		case p.RowsTotal > 0:
+			note := m.th.line(w).put(m.th.Dim, " "+clean(p.Note)).end()
+			return append([]string{note}, m.rows.grid.Lines(w, h-1, &m.th.grid, focused)...)
+		}
+		text, _, _ = strings.Cut(clean(p.Note), ";") // there is no metadata either
 	}
 	s := &sheet{th: m.th, w: w}
 	s.blank()

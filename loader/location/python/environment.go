@@ -7,6 +7,7 @@ package python
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -73,6 +74,11 @@ func (s search) find(ctx context.Context) (Environment, error) {
 		return e, &location.Error{
 			Message: fmt.Sprintf("Python %s (%s) is too old: %s or later is needed", e.Version, python, oldestPython),
 			Hint:    "make the environment anew with a newer Python: " + s.create("python"+newer(oldestPython)),
+		}
+	case e.Dagster == "" && strings.HasSuffix(rule, " of PATH") && !e.Virtual:
+		return e, &location.Error{ // the machine's own Python is nobody's place for a project's packages
+			Message: fmt.Sprintf("there is no Python environment for this location: no .venv in %s, and %s (%s) has no Dagster", s.list(s.folders()), rule, python),
+			Hint:    "make one: " + s.create(""),
 		}
 	case e.Dagster == "":
 		return e, &location.Error{
@@ -239,6 +245,8 @@ func (s search) createIn(dir, python string) string {
 		uv = " --python " + strings.TrimPrefix(python, "python")
 	}
 	switch {
+	case has("uv.lock") && lookPath("uv", s.env) == "" && (text != "" || has("setup.py")):
+		return in + "uv sync" + uv + " (uv is not in PATH; without it: " + cmp.Or(python, "python3") + " -m venv .venv && .venv/bin/pip install -e .)"
 	case has("uv.lock") || hasSection(text, "tool.uv"):
 		return in + "uv sync" + uv
 	case has("poetry.lock") || hasSection(text, "tool.poetry"):
@@ -253,12 +261,23 @@ func (s search) createIn(dir, python string) string {
 	if python == "" {
 		python = "python3"
 	}
-	what := "dagster"
+	what, named := "dagster", "requirements.txt"
 	switch {
-	case has("requirements.txt"):
+	case has(named):
 		what = "-r requirements.txt"
-	case text != "" || has("setup.py"):
-		what = "-e ."
+	case has("setup.py"):
+		what, named = "-e .", "setup.py"
+	case hasSection(text, "project") || hasSection(text, "build-system"):
+		what, named = "-e .", "pyproject.toml"
+	}
+	if asks, err := readSmall(filepath.Join(dir, named)); err == nil && what != "dagster" && !strings.Contains(asks, "dagster") && !strings.Contains(text, "dagster") {
+		what += " dagster"
+	}
+	if lookPath("uv", s.env) != "" {
+		if python != "python3" {
+			uv = " --python " + strings.TrimPrefix(python, "python")
+		}
+		return in + "uv venv" + uv + " && uv pip install " + what
 	}
 	return in + python + " -m venv .venv && .venv/bin/pip install " + what
 }

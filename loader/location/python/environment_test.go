@@ -26,6 +26,15 @@ func link(t testing.TB, path string) {
 	}
 }
 
+// machine makes a Python without packages, as an operating system has one.
+func machine(t testing.TB, path string) {
+	t.Helper()
+	link(t, path)
+	if err := os.WriteFile(path, []byte("#!/bin/sh\necho '{\"Version\": \"3.12.1\", \"Prefix\": \"/usr\", \"Packages\": []}'\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // venv makes what finding an environment looks at.
 func venv(t testing.TB, prefix, version, dagster string) {
 	t.Helper()
@@ -79,6 +88,24 @@ func TestFind(t *testing.T) {
 				write(t, ws, map[string]string{"repo/uv.lock": ""})
 			},
 			message: "there is no Python environment for this location: no .venv in repo, the workspace's folder", hint: "cd $WS/repo && uv sync",
+		},
+		{
+			name: "the machine's Python without Dagster", dir: "repo", env: []string{"PATH=$WS/bin"},
+			set: func(t *testing.T, ws string) {
+				machine(t, ws+"/bin/python3")
+				write(t, ws, map[string]string{"repo/pyproject.toml": "[project]\nname = 'shop'\ndependencies = ['pandas']\n"})
+			},
+			message: "there is no Python environment for this location: no .venv in repo, the workspace's folder, and python3 of PATH",
+			hint:    "cd $WS/repo && python3 -m venv .venv && .venv/bin/pip install -e . dagster",
+		},
+		{
+			name: "the machine's Python without Dagster, and uv", dir: "repo", env: []string{"PATH=$WS/bin"},
+			set: func(t *testing.T, ws string) {
+				machine(t, ws+"/bin/python3")
+				link(t, ws+"/bin/uv")
+				write(t, ws, map[string]string{"repo/requirements.txt": "dagster\n"})
+			},
+			message: "there is no Python environment", hint: "cd $WS/repo && uv venv && uv pip install -r requirements.txt",
 		},
 		{
 			name: "above the workspace when a uv workspace is there", dir: "repo",
