@@ -475,7 +475,7 @@ func (f *follower) printStep(ev event.Event) {
 	name += strings.Repeat(" ", max(0, f.width-ansi.StringWidth(name)))
 	rows, ms := "", ""
 	if ev.Rows != nil && *ev.Rows >= 0 {
-		rows = count(*ev.Rows) + " rows"
+		rows = count(*ev.Rows) + map[bool]string{true: " row", false: " rows"}[*ev.Rows == 1]
 	}
 	if ev.MS != nil && ev.Attempt > 0 {
 		ms = took(*ev.MS)

@@ -267,7 +267,7 @@ func TestDagsterFailures(t *testing.T) {
 		for key, want := range map[string]outcome{
 			"fine":           {Rows: 1},
 			"raises":         {Message: "ValueError: there is no such customer", Place: "south/fails.py:19"},
-			"leaves_by_exit": {Message: "SystemExit: 3", Place: "south/fails.py:26"},
+			"leaves_by_exit": {Message: "the code ended the process: sys.exit(3)", Place: "south/fails.py:26"},
 			"crashes":        {Message: "Python crashed: Segmentation fault", Place: "south/fails.py:31"},
 			"never_ends":     {Message: "cancelled", Interrupted: true},
 			"prints_binary":  {Rows: 1},

@@ -36,6 +36,40 @@ func TestPreviewShowsWhatARunHasMade(t *testing.T) {
 	has(t, d, "1000001")
 }
 
+// TestPreviewOfMetadata: of an asset that hands over no data the metadata are shown, and it is said that they are that. They have no
+// statistics and no order.
+func TestPreviewOfMetadata(t *testing.T) {
+	snap := shop()
+	key := at("stg_orders")
+	asset, record := *snap.Assets[key], *snap.Assets[key].Stored.Record
+	record.File, record.Rows = "", 0
+	asset.Stored.Record = &record
+	snap.Assets[key] = &asset
+	facts := page.Page{
+		Note: "it hands over no data; this is its metadata", RowsTotal: 1, ColumnsTotal: 2, Columns: []page.Column{{Name: "metadata", Type: "utf8"}, {Name: "value", Type: "utf8"}},
+		Rows: [][]page.Cell{{{Value: "order_count"}, {Value: "4711"}}},
+	}
+	f := &fake{snap: snap, facts: map[graph.Key]page.Page{key: facts}}
+	d, m := driven(t, f, 80, 24, nil)
+	m.visit(key)
+	d.Press("p")
+	has(t, d, "it hands over no data; this is its metadata", "order_count", "4711")
+	if strings.Contains(d.Picture(), "0 rows") {
+		t.Errorf("what has no data shows a number of rows:\n%s", d.Picture())
+	}
+	for _, press := range []string{"s", "O"} {
+		d.Press(press)
+		has(t, d, "there is no column")
+	}
+	f.facts[key] = page.Page{Note: facts.Note, ColumnsTotal: 2, Columns: facts.Columns}
+	m.rows.grid.Reset()
+	d.Press("p", "p")
+	has(t, d, "it hands over no data")
+	if strings.Contains(d.Picture(), "this is its metadata") {
+		t.Errorf("there is no metadata, and it is announced:\n%s", d.Picture())
+	}
+}
+
 // TestPreviewAsksOnce: a request under way is left alone. One that every message starts anew never ends.
 func TestPreviewAsksOnce(t *testing.T) {
 	f := &fake{snap: shop()}

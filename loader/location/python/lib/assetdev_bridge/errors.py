@@ -73,6 +73,8 @@ def from_serialized(info):
         message = info.cls_name + (": " + rest if rest else "")
     if info.cls_name == INTERRUPTED:
         message = "interrupted"
+    if info.cls_name == "SystemExit":
+        message = "the code ended the process: sys.exit(%s)" % rest
     if info.cls_name in ("SyntaxError", "IndentationError", "TabError"):
         m = _FRAME.match(info.message)
         lines = [t for t in info.message.strip().splitlines() if t.strip()]
