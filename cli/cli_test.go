@@ -195,3 +195,16 @@ func TestReportTakesTheFirst(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+func TestHeadline(t *testing.T) {
+	for _, tt := range []struct{ message, want string }{
+		{"no rates", "no rates"},
+		{"The command\n\n`dbt deps`\n\nfailed with exit code 2.\r\n", "The command `dbt deps` failed with exit code 2."},
+		{"a\x1b[31mb\tc", `a\x1b[31mb c`},
+		{strings.Repeat("x", 500), strings.Repeat("x", 399) + "…"},
+	} {
+		if got := headline(tt.message); got != tt.want {
+			t.Errorf("headline(%q) is %q, want %q", tt.message, got, tt.want)
+		}
+	}
+}

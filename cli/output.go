@@ -153,15 +153,13 @@ func safe(text string) string { return printable.Line(text) }
 // safeText does so for several lines.
 func safeText(text string) string { return printable.Text(text) }
 
-// headline returns the first line of a message for the screen: libraries write pages, which the traceback below it has in full.
+// headline returns a message on one line, cut: libraries write pages, which the traceback below it has in full.
 func headline(message string) string {
-	first, rest, _ := strings.Cut(strings.TrimSpace(message), "\n")
-	if rest != "" && strings.HasSuffix(strings.TrimSpace(first), ":") { // it announces what the next line says
-		next, _, _ := strings.Cut(strings.TrimSpace(rest), "\n")
-		first = strings.TrimSpace(first) + " " + strings.TrimSpace(next)
-	}
-	return safe(strings.TrimRight(first, " \r"))
+	return ansi.Truncate(safe(strings.Join(strings.Fields(message), " ")), maxHeadline, "…")
 }
+
+// maxHeadline is how much of a message of many lines is told before its traceback, in cells.
+const maxHeadline = 400
 
 // age says how long ago something was, in one short word.
 func age(at, now time.Time) string {

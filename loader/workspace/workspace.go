@@ -186,7 +186,7 @@ func Find(start string) (string, error) {
 	}
 	e := diag.New("workspace", "there is no %s in %q or a folder above it", FileName, dir)
 	e.Err = fs.ErrNotExist
-	return "", e.WithHint("go to a folder that has one, name one with -w FILE, or try: assetdev demo")
+	return "", e.WithHint("go to a folder that has one, name one with -w FILE, write one for the projects below with assetdev init, or try: assetdev demo")
 }
 
 // Load reads the workspace file and the settings beside it. The Workspace is never nil and holds what was understood; the
