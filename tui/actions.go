@@ -190,24 +190,29 @@ func lookActions() []*Action {
 			}
 			return ""
 		}, Run: (*Model).openData},
-		{ID: "copy", Keys: []string{"y"}, Title: "copy the cell, or what is selected with tabs between", Rank: 30, Short: "copy", Where: "preview", Run: (*Model).copy},
+		{ID: "copy", Keys: []string{"y"}, Title: "copy the cell, or what is selected with tabs between", Rank: 30, Short: "copy", Where: "preview", Enabled: hasRows, Run: (*Model).copy},
 		{ID: "copy-key", Keys: []string{"y"}, Title: "copy the asset key", Where: "list", Rank: 67, Enabled: needsCursor, Run: (*Model).copy},
 		{ID: "copy-path", Title: "copy the name of the file with its newest data", Run: func(m *Model) tea.Cmd {
 			key, _ := m.list.key()
 			return m.copied(clean(m.dataPath(key)), m.dataPath(key) != "")
 		}},
 		{ID: "copy-text", Keys: []string{"y"}, Title: "copy the line or place", Where: "text", Rank: 68, Enabled: needsCursor, Run: (*Model).copy},
-		{ID: "copy-row", Keys: []string{"Y"}, Title: "copy the row, its cells joined by tabs", Where: "preview", Run: (*Model).copyRow},
-		{ID: "copy-name", Keys: []string{"C"}, Title: "copy the name of the column", Where: "preview", Run: (*Model).copyName},
-		{ID: "copy-json", Keys: []string{"J"}, Title: "copy the row, or what is selected, as JSON", Where: "preview", Run: (*Model).copyJSON},
-		{ID: "cell", Keys: []string{"enter"}, Title: "open the cell in full", Short: "open", Where: "preview", Rank: 29, Run: (*Model).openCell},
-		{ID: "select", Keys: []string{"space"}, Title: "select cells from here to where the cursor goes", Where: "preview", Run: func(m *Model) tea.Cmd { m.rows.grid.Select(false); return nil }},
-		{ID: "select-rows", Keys: []string{"V"}, Title: "select whole rows from here to where the cursor goes", Where: "preview", Run: func(m *Model) tea.Cmd { m.rows.grid.Select(true); return nil }},
-		{ID: "stats", Keys: []string{"s"}, Title: "statistics of the column: nulls, distinct values, least and greatest", Short: "stats", Where: "preview", Rank: 31, Run: (*Model).openStats},
-		{ID: "sort", Keys: []string{"O"}, Title: "sort by the column: up, down, as the table has it", Short: "sort", Where: "preview", Rank: 32, Run: (*Model).sortColumn},
-		{ID: "first-column", Keys: []string{"0", "^"}, Title: "to the first column", Where: "preview", Run: func(m *Model) tea.Cmd { m.rows.grid.Move(0, -1<<30); return nil }},
-		{ID: "last-column", Keys: []string{"$"}, Title: "to the last column", Where: "preview", Run: func(m *Model) tea.Cmd { m.rows.grid.Move(0, 1<<30); return nil }},
-		{ID: "goto-row", Keys: []string{"ctrl+g"}, Title: "go to a row by its number", Where: "preview", Short: "go to row", Rank: 34, Run: (*Model).gotoRow},
+		{ID: "copy-row", Keys: []string{"Y"}, Title: "copy the row, its cells joined by tabs", Where: "preview", Enabled: hasRows, Run: (*Model).copyRow},
+		{ID: "copy-name", Keys: []string{"C"}, Title: "copy the name of the column", Where: "preview", Enabled: hasRows, Run: (*Model).copyName},
+		{ID: "copy-json", Keys: []string{"J"}, Title: "copy the row, or what is selected, as JSON", Where: "preview", Enabled: hasRows, Run: (*Model).copyJSON},
+		{ID: "cell", Keys: []string{"enter"}, Title: "open the cell in full", Short: "open", Where: "preview", Rank: 29, Run: (*Model).openCell, Enabled: func(m *Model) string {
+			if key, _ := m.list.key(); m.hidden(key) { // then it shows them
+				return ""
+			}
+			return hasRows(m)
+		}},
+		{ID: "select", Keys: []string{"space"}, Title: "select cells from here to where the cursor goes", Where: "preview", Enabled: hasRows, Run: func(m *Model) tea.Cmd { m.rows.grid.Select(false); return nil }},
+		{ID: "select-rows", Keys: []string{"V"}, Title: "select whole rows from here to where the cursor goes", Where: "preview", Enabled: hasRows, Run: func(m *Model) tea.Cmd { m.rows.grid.Select(true); return nil }},
+		{ID: "stats", Keys: []string{"s"}, Title: "statistics of the column: nulls, distinct values, least and greatest", Short: "stats", Where: "preview", Enabled: hasRows, Rank: 31, Run: (*Model).openStats},
+		{ID: "sort", Keys: []string{"O"}, Title: "sort by the column: up, down, as the table has it", Short: "sort", Where: "preview", Rank: 32, Enabled: sortable, Run: (*Model).sortColumn},
+		{ID: "first-column", Keys: []string{"0", "^"}, Title: "to the first column", Where: "preview", Enabled: hasRows, Run: func(m *Model) tea.Cmd { m.rows.grid.Move(0, -1<<30); return nil }},
+		{ID: "last-column", Keys: []string{"$"}, Title: "to the last column", Where: "preview", Enabled: hasRows, Run: func(m *Model) tea.Cmd { m.rows.grid.Move(0, 1<<30); return nil }},
+		{ID: "goto-row", Keys: []string{"ctrl+g"}, Title: "go to a row by its number", Where: "preview", Enabled: hasRows, Short: "go to row", Rank: 34, Run: (*Model).gotoRow},
 		{ID: "wrap", Keys: []string{"W"}, Title: "wrap long lines, or let them leave the screen", Where: "logs", Short: "wrap", Rank: 36, Run: func(m *Model) tea.Cmd {
 			m.logs.view.SetWrap(!m.logs.view.Wrapping())
 			return m.say(calm, map[bool]string{true: "long lines wrap", false: "long lines leave the screen"}[m.logs.view.Wrapping()])
@@ -350,6 +355,37 @@ func oneOfSeveral(m *Model) string {
 	}
 	if n < 2 {
 		return "the pane is alone"
+	}
+	return ""
+}
+
+// hasRows says why what is for the rows of the preview does nothing.
+func hasRows(m *Model) string {
+	key, ok := m.list.key()
+	if !ok {
+		return "there is no asset"
+	}
+	if reason := m.noRows(key); reason != "" {
+		return reason
+	}
+	if p, ok := m.rows.grid.Page(); !ok || len(p.Columns) == 0 {
+		return "there are no rows yet"
+	}
+	return ""
+}
+
+// sortable says why the rows cannot be sorted by the column under the cursor.
+func sortable(m *Model) string {
+	if reason := hasRows(m); reason != "" {
+		return reason
+	}
+	p, _ := m.rows.grid.Page()
+	_, at := m.rows.grid.Cursor()
+	c := p.Columns[at]
+	for _, nested := range []string{"struct<", "list<", "large_list<", "fixed_size_list<", "map<"} {
+		if strings.HasPrefix(c.Type, nested) {
+			return "a " + strings.ReplaceAll(nested[:len(nested)-1], "_", " ") + " has no order"
+		}
 	}
 	return ""
 }

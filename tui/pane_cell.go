@@ -342,6 +342,9 @@ func (o *statsOverlay) fields(m *Model) [][2]string {
 			return `""`
 		}
 		text := clean(c.Value)
+		if b, err := base64.StdEncoding.DecodeString(c.Value[:len(c.Value)/4*4]); c.Kind == page.Binary && err == nil {
+			text = "0x" + hex.EncodeToString(b) // as in the grid
+		}
 		if c.Cut {
 			text += m.th.G.Ellipsis
 		}

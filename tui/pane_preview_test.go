@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -215,4 +216,30 @@ func TestFold(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestKeysOfThePreviewSayWhy: without rows, and on a column without an order, the keys of the preview say what is the matter.
+func TestKeysOfThePreviewSayWhy(t *testing.T) {
+	d, m := driven(t, &fake{snap: shop()}, 100, 30, nil)
+	d.Press("p")
+	p, _ := m.rows.grid.Page()
+	p.Columns[0].Type = "struct<x: int64>"
+	m.rows.grid.SetPage(p)
+	d.Press("O")
+	has(t, d, "a struct has no order")
+	m.list.show(graph.MustKey("export_revenue"))
+	for _, key := range []string{"s", "O", "ctrl+g", "y", "enter"} {
+		m.note.text, m.dirty = "", true
+		if d.Press(key); !strings.Contains(m.note.text, "no data yet") {
+			t.Errorf("%s: got %q", key, m.note.text)
+		}
+	}
+}
+
+func TestBinaryStatisticsAreHex(t *testing.T) {
+	_, m := driven(t, &fake{snap: shop()}, 100, 30, nil)
+	o := &statsOverlay{stats: page.Stats{Min: &page.Cell{Kind: page.Binary, Value: "AAEC/w=="}}}
+	if got := o.fields(m); !slices.Contains(got, [2]string{"min", "0x000102ff"}) {
+		t.Errorf("got %q", got)
+	}
 }

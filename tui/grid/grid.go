@@ -194,7 +194,11 @@ func (g *Grid) Click(x, y int) {
 
 // Goto moves the cursor to a row, counted from 0.
 func (g *Grid) Goto(row int64) {
-	g.row = row
+	g.row = max(0, min(row, g.page.RowsTotal-1))
+	if h := int64(max(g.height, 1)); g.row < g.top || g.row >= g.top+h { // with what stands around it
+		g.top = max(0, min(g.row-h/2, g.page.RowsTotal-h))
+		g.moment++
+	}
 	g.clamp()
 }
 

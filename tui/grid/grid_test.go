@@ -258,3 +258,16 @@ func BenchmarkLines(b *testing.B) {
 		g.Lines(160, 45, plain, true)
 	}
 }
+
+// TestGotoShowsWhatStandsAround: a row far away comes to the middle, the last one to the bottom of a full page.
+func TestGotoShowsWhatStandsAround(t *testing.T) {
+	g := &Grid{Clean: clean}
+	g.Reset()
+	g.SetPage(table(2, 0, 1000, 1000))
+	g.Lines(60, 22, plain, false) // two lines of header
+	for _, test := range []struct{ to, top int64 }{{500, 490}, {505, 490}, {999, 980}, {0, 0}, {1 << 40, 980}} {
+		if g.Goto(test.to); g.top != test.top {
+			t.Errorf("row %d: the page begins with %d, want %d", test.to, g.top, test.top)
+		}
+	}
+}
