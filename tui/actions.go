@@ -241,7 +241,7 @@ func graphActions() []*Action {
 		{ID: "focus", Keys: []string{"f"}, Title: "only the asset and its neighbours, or the path between two marked assets; again: all", Short: "focus", Rank: 25, Where: "list", Enabled: needsCursor, Run: (*Model).focusAround},
 		{ID: "fewer-levels", Keys: []string{"{"}, Title: "one level less around the focused asset", Where: "list", Enabled: narrowedNow, Run: func(m *Model) tea.Cmd { return m.widen(-1) }},
 		{ID: "more-levels", Keys: []string{"}"}, Title: "one level more around the focused asset", Where: "list", Short: "more levels", Rank: 26, Enabled: narrowedNow, Run: func(m *Model) tea.Cmd { return m.widen(1) }},
-		{ID: "impact", Keys: []string{"i"}, Title: "light all that a change of the asset reaches", Short: "impact", Rank: 27, Where: "list", Enabled: needsCursor, Run: func(m *Model) tea.Cmd { m.impact = !m.impact; return nil }},
+		{ID: "impact", Keys: []string{"i"}, Title: "light and count all that a change of the asset reaches", Short: "impact", Rank: 27, Where: "list", Enabled: needsCursor, Run: func(m *Model) tea.Cmd { m.impact = !m.impact; return nil }},
 		{ID: "fit", Keys: []string{"z"}, Title: "the lanes as coarse as fits the screen, or as fine as before", Where: "list", Enabled: lanesShown, Run: (*Model).fitLanes},
 		{ID: "tidy", Keys: []string{"T"}, Title: "draw the lanes anew, as if nothing had been drawn before", Where: "list", Enabled: lanesShown, Run: (*Model).tidy},
 		{ID: "close-group", Keys: []string{"backspace"}, Title: "collapse the group again", Where: "list", Enabled: lanesShown, Run: (*Model).closeCluster},

@@ -340,6 +340,10 @@ func (m *Model) listLine(row *listRow, c columns, w int, current, focused bool) 
 	switch {
 	case row.pale || row.external:
 		nameStyle = m.th.Dim
+	case m.impact:
+		if nameStyle = m.th.Dim; current || m.reaches()[row.key] {
+			nameStyle = m.th.Bold
+		}
 	case current:
 		nameStyle = m.th.Bold
 	}

@@ -157,6 +157,44 @@ func (m *Model) reach(from graph.Key, next func(graph.Key) []graph.Key, n int, s
 	}
 }
 
+// A reached is what a change of an asset reaches.
+type reached struct {
+	graph     *graph.Graph
+	key       graph.Key
+	set       map[graph.Key]bool
+	elsewhere int // how many of them lie in other locations
+}
+
+// reaches returns what a change of the asset under the cursor reaches, computed once for each asset.
+func (m *Model) reaches() map[graph.Key]bool {
+	r := &m.reached
+	key, ok := m.list.key()
+	if !ok || m.snap.Graph == nil || r.graph == m.snap.Graph && r.key == key {
+		return r.set
+	}
+	*r = reached{graph: m.snap.Graph, key: key, set: map[graph.Key]bool{}}
+	m.reach(key, m.snap.Graph.Downstreams, -1, r.set)
+	delete(r.set, key)
+	location := m.asset(key).Location
+	for k := range r.set {
+		if m.asset(k).Location != location {
+			r.elsewhere++
+		}
+	}
+	return r.set
+}
+
+func (m *Model) reachedText() string {
+	n := len(m.reaches())
+	switch {
+	case n == 0:
+		return "nothing depends on it"
+	case m.reached.elsewhere > 0:
+		return fmt.Sprintf("%s downstream, %d in other locations", plural(n, "asset"), m.reached.elsewhere)
+	}
+	return plural(n, "asset") + " downstream"
+}
+
 // onPath returns the assets on the paths between two, in whichever direction there are some.
 func (m *Model) onPath(a, b graph.Key) map[graph.Key]bool {
 	if a.IsZero() || b.IsZero() || m.snap.Graph == nil {

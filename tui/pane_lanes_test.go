@@ -152,6 +152,14 @@ func TestImpact(t *testing.T) {
 	if fmt.Sprint(lit) != fmt.Sprint(want) || len(m.lanesView.lit) != 3 {
 		t.Errorf("lit are %v and %d edges, want %v and 3", lit, len(m.lanesView.lit), want)
 	}
+	has(t, d, "impact: 3 assets downstream, 1 in other locations")
+	d.Press("v")
+	for _, want := range []string{string(m.th.Bold) + "mart_revenue", string(m.th.Dim) + "stg_orders"} {
+		if !strings.Contains(d.Frame(), want) {
+			t.Errorf("in the list there is no %q:\n%s", want, d.Frame())
+		}
+	}
+	d.Press("v")
 	d.Press("i")
 	if m.impact {
 		t.Error("i does not end it")

@@ -174,6 +174,7 @@ type Model struct {
 	lanesView lanesPane
 	around    around
 	impact    bool // what the asset under the cursor reaches stands out
+	reached   reached
 	markFrom  int
 	visited   []graph.Key
 	note      note

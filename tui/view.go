@@ -311,7 +311,7 @@ func (m *Model) listTitle() label {
 		title += fmt.Sprintf("  around %s %d, %d hidden", clean(a.key.String()), a.levels, a.hidden)
 	}
 	if m.impact {
-		title += "  impact"
+		title += "  impact: " + m.reachedText()
 	}
 	return label{title, title}
 }
