@@ -815,6 +815,7 @@ func (m *Model) lanesLines(w, h int, focused bool) []string {
 		cursor = -1
 	}
 	m.glyphs()
+	m.cutNames()
 	m.titles()
 	m.edges()
 	lines := make([]string, h)
@@ -838,6 +839,26 @@ func (m *Model) glyphs() {
 			for _, sign := range m.glyphOf(m.word(p.keys[i])) {
 				c.Rune = sign
 				break
+			}
+		}
+	}
+}
+
+// cutNames puts an ellipsis where the border of the view cuts what stands in a place, so that a part is no other name.
+func (m *Model) cutNames() {
+	p := &m.lanesView
+	for y := range p.canvas.H {
+		row := p.canvas.Row(y)
+		for _, x := range []int{0, len(row) - 1} {
+			if x < 0 || row[x].Role != draw.Label || row[x].Rune == ' ' || row[x].Rune == 0 || row[x].Node < 0 {
+				continue
+			}
+			n := int(row[x].Node)
+			r := p.placed.Rect(n)
+			if seen := p.view.X + x + 1 - r.X; x == 0 && seen > 1 || x > 0 && cells(lanesTexts{m}.Line(n, p.view.Y+y-r.Y)) > seen {
+				for _, sign := range m.th.G.Ellipsis {
+					row[x].Rune = sign
+				}
 			}
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/assetdev/assetdev/engine/event"
 	"github.com/assetdev/assetdev/graph"
+	"github.com/assetdev/assetdev/graph/draw"
 	"github.com/assetdev/assetdev/tui/tuitest"
 )
 
@@ -383,5 +384,37 @@ func TestFitIsOfWhatIsShown(t *testing.T) {
 	}
 	if d.Press("f"); m.lanesView.how != coarse {
 		t.Errorf("all of the graph is drawn with density %d again, want %d", m.lanesView.how, coarse)
+	}
+}
+
+// TestCutNames: a name that the border of the view cuts ends there with an ellipsis, and a whole one does not.
+func TestCutNames(t *testing.T) {
+	d, m := driven(t, many(40), 80, 24, nil)
+	d.Press("v")
+	p := &m.lanesView
+	cut := 0
+	for x := range 60 {
+		p.view.X, m.dirty = x, true
+		d.Frame()
+		for i := range p.placed.Len() {
+			r := p.placed.Rect(i)
+			name := m.th.glyph("missing") + " " + p.names[i]
+			for _, c := range []struct {
+				x, of int
+			}{{p.view.X, p.view.X - r.X}, {p.view.X + p.view.W - 1, p.view.X + p.view.W - 1 - r.X}} {
+				cell := p.canvas.At(c.x, r.Y)
+				if cell == nil || c.of < 0 || c.of >= len([]rune(name)) || cell.Role != draw.Label || int(cell.Node) != i {
+					continue
+				}
+				whole := c.x != p.view.X && c.of == len([]rune(name))-1 || c.x == p.view.X && c.of == 0
+				if got := string(cell.Rune); !whole && []rune(name)[c.of] != ' ' && got != m.th.G.Ellipsis || whole && got == m.th.G.Ellipsis {
+					t.Errorf("view at %d: %q of %q is drawn as %q at column %d", x, string([]rune(name)[c.of]), name, got, c.x-p.view.X)
+				}
+				cut++
+			}
+		}
+	}
+	if cut == 0 {
+		t.Error("nothing was cut")
 	}
 }
