@@ -189,6 +189,10 @@ func (m *Model) reachedText() string {
 	switch {
 	case n == 0:
 		return "nothing depends on it"
+	case n == 1 && m.reached.elsewhere == 1:
+		return "1 asset downstream, in another location"
+	case m.reached.elsewhere == n:
+		return plural(n, "asset") + " downstream, all in other locations"
 	case m.reached.elsewhere > 0:
 		return fmt.Sprintf("%s downstream, %d in other locations", plural(n, "asset"), m.reached.elsewhere)
 	}
