@@ -395,14 +395,19 @@ func (m *Model) ask4text() tea.Cmd {
 	}
 	m.focus = PaneAssets
 	before := m.list.filter
+	from, had := m.list.key()
 	m.prompt = &prompt{
 		title: "/", text: before, hint: "text, or a selection as +key, status:stale, group:x and not y", offers: m.offers(),
 		changed: func(text string) tea.Cmd { m.setFilter(text); return nil },
 		done: func(text string, entered bool) tea.Cmd {
-			if !entered {
-				text = ""
+			if entered {
+				return m.filterBy(text)
 			}
-			return m.filterBy(text)
+			cmd := m.filterBy("")
+			if had && m.list.show(from) { // who only looked is where they were
+				m.followCursor()
+			}
+			return cmd
 		},
 	}
 	return nil
@@ -422,7 +427,8 @@ func (p *codePane) search(text string) bool {
 }
 
 func (m *Model) gotoRow() tea.Cmd {
-	m.prompt = &prompt{title: "row ", hint: "a number", done: func(text string, entered bool) tea.Cmd {
+	p, _ := m.rows.grid.Page()
+	m.prompt = &prompt{title: "row ", hint: "a number up to " + grouped(p.RowsTotal), done: func(text string, entered bool) tea.Cmd {
 		n, err := strconv.ParseInt(strings.NewReplacer(",", "", "_", "", " ", "").Replace(text), 10, 64)
 		switch {
 		case !entered || text == "":

@@ -203,8 +203,11 @@ func (p *picker) draw(m *Model, w, h int) (title string, lines []string, foot st
 	if len(p.shown) == 0 {
 		lines = append(lines, th.line(w).put(th.Dim, " nothing matches").end())
 	}
-	if foot = "enter runs it   esc close"; p.letter {
+	switch foot = "enter runs it   esc close"; {
+	case p.letter:
 		foot = "a key, or j k and enter   esc close"
+	case p.text != "":
+		foot = "enter runs it   esc clear"
 	}
 	if len(p.shown) > p.h {
 		foot += fmt.Sprintf("   %d/%d", p.cursor+1, len(p.shown))

@@ -42,3 +42,18 @@ func TestKeysAreNotSilent(t *testing.T) {
 		}
 	}
 }
+
+// TestFilterThatIsLeft: esc in the filter shows everything again, and the asset that the cursor was on.
+func TestFilterThatIsLeft(t *testing.T) {
+	d, m := driven(t, &fake{snap: shop()}, 120, 40, nil)
+	m.visit(at("mart_revenue"))
+	d.Press("/")
+	d.Type("raw_o")
+	cursor(t, m, "raw_orders")
+	d.Press("esc")
+	cursor(t, m, "mart_revenue")
+	d.Press("/")
+	d.Type("raw_o")
+	d.Press("enter", "esc") // chosen, and then left
+	cursor(t, m, "raw_orders")
+}
