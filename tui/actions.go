@@ -145,6 +145,9 @@ func workActions() []*Action {
 				if len(m.past.versions) == 0 {
 					return "there are no kept versions"
 				}
+				if r := m.past.versions[min(m.past.cursor, len(m.past.versions)-1)]; dataVersionOf(&r) == m.dataVersion(m.past.key) {
+					return "this version is the newest data already"
+				}
 				return trusted(m)
 			},
 			Run: (*Model).rollback, Sends: []engine.Command{engine.Rollback{}},

@@ -4,6 +4,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -193,6 +194,14 @@ func (m *Model) historyLines(w, h int, focused bool) []string {
 		s.text(th.Dim, "no kept versions")
 	}
 	newest := m.dataVersion(p.key)
+	named := min(28, max(8, w/4))
+	if len(p.versions) > 0 {
+		l := th.line(w).put("", "  ").col(th.Dim, "made", 19, false).col(th.Dim, "age", 4, true).col(th.Dim, "rows", 6, true).col(th.Dim, "took", 6, true).col(th.Dim, "version", named, false)
+		if slices.ContainsFunc(p.versions, func(r graph.Record) bool { return r.Git != nil }) {
+			l.put(th.Dim, "git       ")
+		}
+		s.lines = append(s.lines, l.put(th.Dim, "data version").end())
+	}
 	for i, r := range p.versions {
 		l := th.line(w)
 		if focused && i == p.cursor {
@@ -208,7 +217,7 @@ func (m *Model) historyLines(w, h int, focused bool) []string {
 		}
 		l.put(th.Good, sign).put("", " ").col("", r.At.Local().Format("2006-01-02 15:04:05"), 19, false).
 			col(th.Dim, shortAge(m.opts.Now().Sub(r.At)), 4, true).col("", rows, 6, true).col(th.Dim, shortDuration(r.Took.Milliseconds()), 6, true).
-			col("", clean(versionName(r)), min(28, max(8, w/4)), false)
+			col("", clean(versionName(r)), named, false)
 		if r.Git != nil {
 			git := clean(clip(r.Git.Commit, 8, ""))
 			if r.Git.Dirty {
@@ -234,10 +243,10 @@ func (m *Model) historyLines(w, h int, focused bool) []string {
 			s.lines = append(s.lines, l.end())
 		}
 	}
-	if focused && p.cursor < p.top {
+	if at := p.cursor + 1; focused && at <= p.top { // the first line says what the columns are
 		p.top = p.cursor
-	} else if focused && p.cursor < len(p.versions) && p.cursor >= p.top+h {
-		p.top = p.cursor - h + 1
+	} else if focused && p.cursor < len(p.versions) && at >= p.top+h {
+		p.top = at - h + 1
 	}
 	p.top = max(0, min(p.top, len(s.lines)-h))
 	return trim(s.lines[p.top:], w, h)

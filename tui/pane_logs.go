@@ -232,7 +232,7 @@ func (m *Model) logFoot() string {
 	if kept == 0 {
 		return ""
 	}
-	foot := "run " + clean(p.run) + "   " + grouped(int64(kept)+before+p.came-p.last) + " lines"
+	foot := "run " + clean(p.run) + "   " + plural64(int64(kept)+before+p.came-p.last, "line")
 	if p.merged && p.key.IsZero() {
 		foot += "   all steps"
 	}
