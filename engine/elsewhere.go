@@ -28,13 +28,18 @@ func (e *Engine) findMade() {
 	e.made = nil
 	for i := range e.graph.Len() {
 		a := e.graph.At(i)
-		if a.Made == nil {
+		if a.Made == nil && len(a.MadeAt) == 0 {
 			continue
 		}
 		if e.made == nil {
 			e.made = map[graph.Key]*graph.Made{}
 		}
-		e.made[e.graph.Key(i)] = a.Made
+		if a.Partitions == nil {
+			e.made[e.graph.Key(i)] = a.Made
+		}
+		for partition, made := range a.MadeAt {
+			e.made[e.graph.Key(i).At(partition)] = made
+		}
 	}
 }
 
@@ -134,8 +139,9 @@ func (e *Engine) adopt(c Adopt) (Reply, error) {
 			return Reply{}, e.noAsset(key)
 		}
 		stored := e.stored[key]
+		made := e.made[key]
 		own := asset.StoredBy == "own" && stored.Record == nil && stored.Data == graph.DataAbsent
-		again := asset.Made != nil && stored.Data == graph.DataChanged && stored.Record != nil && stored.Record.File == ""
+		again := made != nil && stored.Data == graph.DataChanged && stored.Record != nil && stored.Record.File == ""
 		if stored.Data != graph.DataForeign && !own && !again {
 			return Reply{}, diag.New("asset", "%s has no data that was made elsewhere", key).WithHint("its status is %s", e.judge().Status(key))
 		}
@@ -147,7 +153,7 @@ func (e *Engine) adopt(c Adopt) (Reply, error) {
 			draft: graph.Record{
 				Key: key, Run: e.newRunID(), Attempt: 1, Location: asset.Location, At: time.Now(), Code: bare(asset.Code), Inputs: e.inputVersions(key), Adopted: true, By: e.user,
 			},
-			made: asset.Made, ours: !own && !again, stored: asset.StoredBy, base: base,
+			made: made, ours: !own && !again, stored: asset.StoredBy, base: base,
 		})
 	}
 	return Reply{wait: func(ctx context.Context) (Reply, error) {
@@ -244,7 +250,11 @@ func showElsewhere(view string, key graph.Key, path string) error {
 	if info, err := os.Stat(path); path == "" || err != nil || !info.Mode().IsRegular() {
 		return nil //nolint:nilerr // what reads it says so
 	}
-	link := filepath.Join(view, filepath.FromSlash(key.Bare().String())+filepath.Ext(path))
+	name := key.Bare().Asset().String()
+	if partition := key.Partition(); partition != "" {
+		name += "/" + graph.PartitionSegment(partition)
+	}
+	link := filepath.Join(view, filepath.FromSlash(name)+filepath.Ext(path))
 	if err := os.MkdirAll(filepath.Dir(link), 0o700); err != nil {
 		return fmt.Errorf("make the view: %w", err)
 	}

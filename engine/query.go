@@ -28,13 +28,14 @@ func (e *Engine) Preview(ctx context.Context, r PageRequest) (page.Page, error) 
 	}
 	var asset graph.Asset
 	var record *graph.Record
-	if callErr := e.call(ctx, func() { asset, _ = e.graph.Asset(r.Asset); record = e.stored[r.Asset].Record }); callErr != nil {
+	var made *graph.Made
+	if callErr := e.call(ctx, func() { asset, _ = e.graph.Asset(r.Asset); record, made = e.stored[r.Asset].Record, e.made[r.Asset] }); callErr != nil {
 		return p, callErr
 	}
-	if record != nil || asset.Made == nil {
+	if record != nil || made == nil {
 		return p, err
 	}
-	return e.previewMade(ctx, asset.Made, asset.Location, q)
+	return e.previewMade(ctx, made, asset.Location, q)
 }
 
 // Stats describes the values of one column of an asset, from all of its rows, which a child process reads; ctx ends it.

@@ -51,6 +51,7 @@ type stepJob struct {
 type stepAsset struct {
 	asset   graph.Asset   // its Key is the partition's, where there is one
 	reads   []graph.Input // what it reads
+	made    *graph.Made   // what the framework's own history says of it
 	baseSeq int64
 	restore bool // data of an earlier version with the same code and inputs may be put back
 	// configured says that the request gives it a run config.
@@ -103,7 +104,7 @@ func (e *Engine) startStep(r *activeRun, key graph.Key) {
 		asset, _ := e.graph.Asset(key)
 		asset.Key = key
 		stored := e.stored[key]
-		a := stepAsset{asset: asset, reads: e.graph.Inputs(key)}
+		a := stepAsset{asset: asset, reads: e.graph.Inputs(key), made: e.made[key]}
 		if stored.Record != nil {
 			a.baseSeq = stored.Record.Seq
 		}
@@ -128,10 +129,7 @@ func (e *Engine) startStep(r *activeRun, key graph.Key) {
 				pinned[dep] = true
 				in := stepInput{Pinned: iomanager.Pinned{Key: dep, Record: e.stored[dep].Record}}
 				if up, ok := e.graph.Asset(dep); ok {
-					in.owner, in.storedBy, in.made = up.Location, up.StoredBy, up.Made
-				}
-				if dep.Partition() != "" {
-					in.made = nil // that is of the asset
+					in.owner, in.storedBy, in.made = up.Location, up.StoredBy, e.made[dep]
 				}
 				job.inputs = append(job.inputs, in)
 			}
@@ -350,6 +348,12 @@ func (s *stepRun) newestInputs(ctx context.Context) ([]inputPin, error) {
 				return nil, err
 			}
 			pins[i] = inputPin{nil, version, true}
+		case in.made != nil:
+			version, err := s.madeVersion(ctx, in.made)
+			if err != nil {
+				return nil, err
+			}
+			pins[i] = inputPin{nil, version, true}
 		}
 	}
 	return pins, nil
@@ -553,7 +557,9 @@ func (s *stepRun) request(ctx context.Context) (request wire.Request, wanted []i
 	for i, in := range view {
 		known := pinned[i]
 		if in.Key.Partition() != "" {
-			s.addPartition(&request, places, in, known)
+			if err := s.addPartition(&request, places, in, known); err != nil {
+				return request, nil, err
+			}
 			continue
 		}
 		input := wire.Input{
@@ -585,7 +591,7 @@ func (s *stepRun) request(ctx context.Context) (request wire.Request, wanted []i
 func wireKey(key graph.Key) string { return key.Bare().Asset().String() }
 
 // addPartition adds a partition to the input that its asset is in the request.
-func (s *stepRun) addPartition(request *wire.Request, places map[graph.Key]int, in iomanager.Input, known stepInput) {
+func (s *stepRun) addPartition(request *wire.Request, places map[graph.Key]int, in iomanager.Input, known stepInput) error {
 	whole := in.Key.Asset()
 	at, ok := places[whole]
 	if !ok {
@@ -595,20 +601,27 @@ func (s *stepRun) addPartition(request *wire.Request, places map[graph.Key]int, 
 			Asset: whole.String(), Location: known.owner, Command: "assetdev materialize " + whole.String() + " --partition " + shellWord(in.Key.Partition()),
 		})
 	}
-	input := &request.Inputs[at]
 	part := wire.InputPartition{Key: in.Key.Partition(), Parquet: in.Parquet, DataVersion: in.DataVersion}
 	switch {
 	case known.Record != nil && known.Record.File == "":
-		input.Elsewhere = input.Elsewhere || known.storedBy == "own" || known.Record.Adopted
+		part.Elsewhere = known.storedBy == "own" || known.Record.Adopted
 	case known.Record != nil && in.Parquet == "":
 		part.Opaque = in.File
 	case known.Record == nil && in.Parquet == "":
-		input.Elsewhere = input.Elsewhere || in.File != ""
+		part.Elsewhere = in.File != "" || known.made != nil
 	}
 	if part.DataVersion == "" {
 		part.DataVersion = s.versions[in.Key]
 	}
+	if part.Elsewhere && in.File == "" {
+		if err := showElsewhere(request.View, in.Key, placeOf(known.Record, known.made)); err != nil {
+			return err
+		}
+	}
+	input := &request.Inputs[at]
+	input.Elsewhere = part.Elsewhere && (len(input.Partitions) == 0 || input.Elsewhere)
 	input.Partitions = append(input.Partitions, part)
+	return nil
 }
 
 // shellWord quotes a text for a command line, where that is needed.
@@ -646,11 +659,12 @@ func (s *stepRun) pinned(ctx context.Context, wanted []int) ([]stepInput, error)
 		if !read || slices.Contains(wanted, i) {
 			continue
 		}
-		record, _, err := s.newest(ctx, a.asset.Key, a.asset.Made)
+		made := a.made
+		record, _, err := s.newest(ctx, a.asset.Key, made)
 		if err != nil {
 			return nil, err
 		}
-		inputs = append(inputs, stepInput{Pinned: iomanager.Pinned{Key: a.asset.Key, Record: record}, owner: a.asset.Location, storedBy: a.asset.StoredBy, made: a.asset.Made})
+		inputs = append(inputs, stepInput{Pinned: iomanager.Pinned{Key: a.asset.Key, Record: record}, owner: a.asset.Location, storedBy: a.asset.StoredBy, made: made})
 	}
 	return inputs, nil
 }

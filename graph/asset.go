@@ -39,6 +39,7 @@ type Asset struct {
 	Made       *Made         // what the framework's own history says of its last materialization
 
 	Partitions *Partitions      // nil when it has none
+	MadeAt     map[string]*Made // what the framework's own history says of its partitions, by their keys; Made is then that of the last of them
 	Mappings   map[Key]*Mapping // which partitions of an upstream it reads, by dependency; see Mapping for those that are absent
 }
 

@@ -297,10 +297,7 @@ func (w *keptWriter) framework(a *wire.Asset) {
 	}
 	w.Flag(a.Made != nil)
 	if a.Made != nil {
-		w.Text(a.Made.At)
-		w.Text(a.Made.Run)
-		w.Text(a.Made.Path)
-		w.pairs(a.Made.Metadata)
+		w.made(*a.Made)
 	}
 }
 
@@ -330,8 +327,20 @@ func (r *keptReader) framework(a *wire.Asset) {
 		}
 	}
 	if r.Flag() {
-		a.Made = &wire.Made{At: r.Text(), Run: r.Text(), Path: r.Text(), Metadata: r.pairs()}
+		made := r.made()
+		a.Made = &made
 	}
+}
+
+func (w *keptWriter) made(m wire.Made) {
+	w.Text(m.At)
+	w.Text(m.Run)
+	w.Text(m.Path)
+	w.pairs(m.Metadata)
+}
+
+func (r *keptReader) made() wire.Made {
+	return wire.Made{At: r.Text(), Run: r.Text(), Path: r.Text(), Metadata: r.pairs()}
 }
 
 func (r *keptReader) asset() wire.Asset {

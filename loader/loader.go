@@ -304,7 +304,7 @@ func (l *Loader) Refresh(ctx context.Context, name string, depth Depth) Refreshe
 		}
 		d := said.Definitions
 		kept = keptLocation{
-			Reads: d.Files, Parts: newParts(said.Partitions, said.Mappings, time.Now()),
+			Reads: d.Files, Parts: newParts(said.Partitions, said.Mappings, said.Made, time.Now()),
 			Kind: string(u.entry.Kind), Assets: said.Assets, Environment: loc.Environment(), Jobs: d.Jobs, Settings: l.settings(),
 			About: About{Notices: d.Notices, Schedules: d.Schedules, Sensors: d.Sensors, Resources: d.Resources, Framework: d.Framework},
 		}

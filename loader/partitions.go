@@ -14,6 +14,7 @@ import (
 type keptParts struct {
 	Partitions []wire.Partitions
 	Mappings   []wire.Mapping
+	Made       []wire.MadePartitions
 	At         time.Time // when it was said: windows of time come by themselves
 
 	definitions map[string]*graph.Partitions
@@ -21,8 +22,8 @@ type keptParts struct {
 }
 
 // newParts checks what a location said of partitions.
-func newParts(partitions []wire.Partitions, mappings []wire.Mapping, at time.Time) *keptParts {
-	k := &keptParts{Partitions: partitions, Mappings: mappings, At: at, definitions: map[string]*graph.Partitions{}, wrong: map[string]string{}}
+func newParts(partitions []wire.Partitions, mappings []wire.Mapping, made []wire.MadePartitions, at time.Time) *keptParts {
+	k := &keptParts{Partitions: partitions, Mappings: mappings, Made: made, At: at, definitions: map[string]*graph.Partitions{}, wrong: map[string]string{}}
 	for _, p := range partitions {
 		good := make([]string, 0, len(p.Keys))
 		for _, key := range p.Keys {
@@ -92,6 +93,18 @@ func (k *keptParts) give(said []wire.Asset, assets []graph.Asset) (problems []st
 		}
 		assets[i].Mappings[input] = &graph.Mapping{All: m.All, Table: m.Table}
 	}
+	for _, m := range k.Made {
+		i, known := at[m.Asset]
+		if !known || assets[i].Partitions == nil {
+			continue
+		}
+		assets[i].MadeAt = make(map[string]*graph.Made, len(m.Partitions))
+		for key, of := range m.Partitions {
+			if _, ok := assets[i].Partitions.Index(key); ok {
+				assets[i].MadeAt[key] = made(&of)
+			}
+		}
+	}
 	return problems
 }
 
@@ -115,6 +128,15 @@ func (w *keptWriter) parts(k *keptParts) {
 		w.Text(p.Kind)
 		w.Texts(p.Keys)
 	}
+	w.Number(int64(len(k.Made)))
+	for _, m := range k.Made {
+		w.Text(m.Asset)
+		w.Number(int64(len(m.Partitions)))
+		for _, key := range slices.Sorted(maps.Keys(m.Partitions)) {
+			w.Text(key)
+			w.made(m.Partitions[key])
+		}
+	}
 	w.Number(int64(len(k.Mappings)))
 	for _, m := range k.Mappings {
 		w.Text(m.Asset)
@@ -137,6 +159,19 @@ func (r *keptReader) parts() *keptParts {
 	for i := range partitions {
 		partitions[i] = wire.Partitions{ID: r.Text(), Kind: r.Text(), Keys: r.Texts()}
 	}
+	made := make([]wire.MadePartitions, r.Count())
+	for i := range made {
+		made[i].Asset = r.Text()
+		n := r.Count()
+		made[i].Partitions = make(map[string]wire.Made, n)
+		for range n {
+			if r.Bad {
+				break
+			}
+			key := r.Text()
+			made[i].Partitions[key] = r.made()
+		}
+	}
 	mappings := make([]wire.Mapping, r.Count())
 	for i := range mappings {
 		m := &mappings[i]
@@ -156,5 +191,5 @@ func (r *keptReader) parts() *keptParts {
 	if r.Bad {
 		return nil
 	}
-	return newParts(partitions, mappings, at)
+	return newParts(partitions, mappings, made, at)
 }

@@ -28,7 +28,9 @@ func saidParts(at time.Time) keptLocation {
 			{ID: "weekly", Kind: "static", Keys: []string{"w1"}},
 			{ID: "odd", Kind: "static", Keys: []string{"good", "b\nad", ""}},
 			{ID: "folds", Kind: "static", Keys: []string{"US", "us"}},
-		}, []wire.Mapping{{Asset: "weekly", Input: "clean", Table: map[string][]string{"w1": {"d1", "d2"}}}, {Asset: "gone", Input: "clean", All: true}}, at),
+		}, []wire.Mapping{{Asset: "weekly", Input: "clean", Table: map[string][]string{"w1": {"d1", "d2"}}}, {Asset: "gone", Input: "clean", All: true}}, []wire.MadePartitions{
+			{Asset: "raw", Partitions: map[string]wire.Made{"d1": {Run: "r1", Path: "/data/raw/d1"}, "gone": {Run: "r0"}}}, {Asset: "nobody"},
+		}, at),
 	}
 }
 
@@ -53,6 +55,9 @@ func TestStoredPartitions(t *testing.T) {
 	}
 	if m := weekly.Mappings[graph.MustKey("clean")]; m == nil || m.All || !slices.Equal(m.Table["w1"], []string{"d1", "d2"}) {
 		t.Errorf("got the mapping %+v", m)
+	}
+	if m := raw.MadeAt["d1"]; len(raw.MadeAt) != 1 || m == nil || m.Run != "r1" || m.Path != "/data/raw/d1" {
+		t.Errorf("made elsewhere: got %+v", raw.MadeAt)
 	}
 	for i, why := range []string{"is empty", "differ by case only", "does not say which partitions"} {
 		if a := s.Assets[3+i]; a.Executable || !strings.Contains(a.Why, why) {

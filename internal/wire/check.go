@@ -28,7 +28,7 @@ const (
 
 func (m Message) known() bool {
 	switch m.Type {
-	case TypeHello, TypeAsset, TypeDefinitions, TypeLog, TypeProgress, TypeMetadata, TypeCheck, TypePartitions, TypeMapping, TypeModules, TypeFiles, TypeResult, TypeError:
+	case TypeHello, TypeAsset, TypeDefinitions, TypeLog, TypeProgress, TypeMetadata, TypeCheck, TypePartitions, TypeMapping, TypeMade, TypeModules, TypeFiles, TypeResult, TypeError:
 		return true
 	}
 	return false
@@ -117,6 +117,11 @@ func (m Message) Check() error {
 			return missing("mapping")
 		}
 		return errors.Join(CheckKey(m.Mapping.Asset), CheckKey(m.Mapping.Input))
+	case TypeMade:
+		if m.Made == nil {
+			return missing("made")
+		}
+		return CheckKey(m.Made.Asset)
 	case TypeError:
 		if m.Error == nil {
 			return missing("error")

@@ -30,6 +30,7 @@ const (
 	TypeAsset       = "asset"       // one definition; describe sends one for each asset
 	TypePartitions  = "partitions"  // keys of a partitions definition, in pieces; describe only
 	TypeMapping     = "mapping"     // which upstream partitions a partition reads, in pieces; describe only
+	TypeMade        = "made"        // what the framework's own history says of partitions, in pieces; describe only
 	TypeDefinitions = "definitions" // end of a describe
 	TypeLog         = "log"
 	TypeProgress    = "progress"
@@ -79,7 +80,8 @@ type Input struct {
 	Location    string `json:"location,omitempty"` // code location that makes it, "" when none does
 	Command     string `json:"command,omitempty"`  // what a developer types to make it
 	Opaque      string `json:"opaque,omitempty"`   // absolute path of a value that is no table, as the process that made it wrote it
-	// Elsewhere says that the data lies where the location's own I/O manager stores it, and must be read through that.
+	// Elsewhere says that the data lies where the location's own I/O manager stores it, and must be read through that; with partitions, that
+	// all of them do.
 	Elsewhere bool `json:"elsewhere,omitempty"`
 	// Partitions holds what is read of an input with partitions, in their order; Parquet, Arrow and Opaque are then empty.
 	Partitions []InputPartition `json:"partitions,omitempty"`
@@ -91,6 +93,8 @@ type InputPartition struct {
 	Parquet     string `json:"parquet,omitempty"`
 	Opaque      string `json:"opaque,omitempty"`
 	DataVersion string `json:"data_version,omitempty"`
+	// Elsewhere says of this partition what it says of an input.
+	Elsewhere bool `json:"elsewhere,omitempty"`
 }
 
 // A Message is what the process says. Type decides which other fields count.
@@ -108,6 +112,7 @@ type Message struct {
 	AssetCheck  *Check                     `json:"check,omitempty"`
 	Partitions  *Partitions                `json:"partitions,omitempty"`
 	Mapping     *Mapping                   `json:"mapping,omitempty"`
+	Made        *MadePartitions            `json:"made,omitempty"`
 	Modules     []string                   `json:"modules,omitempty"`
 	Files       []File                     `json:"files,omitempty"`
 }
@@ -221,6 +226,13 @@ type Mapping struct {
 	Input string              `json:"input"`
 	All   bool                `json:"all,omitempty"`   // each partition reads all keys of the input
 	Table map[string][]string `json:"table,omitempty"` // keys that the key ("" of an asset without partitions) reads, for those that do not read the equal one
+}
+
+// MadePartitions is a piece of what the framework's own history says of the partitions of one asset: of each that was made the last
+// materialization. [Asset.Made] is then that of the asset as a whole, for people.
+type MadePartitions struct {
+	Asset      string          `json:"asset"`
+	Partitions map[string]Made `json:"partitions"`
 }
 
 // A Column is a name and an Arrow type.

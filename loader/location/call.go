@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -66,10 +67,11 @@ type Answer struct {
 	Problems []wire.Error
 	Result   wire.Result
 	Metadata map[string]string
-	// Definitions, Partitions, Mappings and Checks are as in [Description] and [Result].
+	// Definitions, Partitions, Mappings, Made and Checks are as in [Description] and [Result].
 	Definitions wire.Definitions
 	Partitions  []wire.Partitions
 	Mappings    []wire.Mapping
+	Made        []wire.MadePartitions
 	Checks      []wire.Check
 	Modules     []string
 	Files       []wire.File
@@ -182,7 +184,7 @@ func (c Call) Do(ctx context.Context, q wire.Request) (Answer, error) {
 
 	answer := Answer{
 		Hello: hello, Assets: hears.assets, Metadata: hears.metadata,
-		Partitions: hears.partitions, Mappings: hears.mappings, Checks: hears.checks, Modules: hears.modules, Files: hears.files,
+		Partitions: hears.partitions, Mappings: hears.mappings, Made: hears.made, Checks: hears.checks, Modules: hears.modules, Files: hears.files,
 	}
 	failed := &Error{Trace: output(ring)}
 	switch {
@@ -298,6 +300,7 @@ type hears struct {
 
 	partitions []wire.Partitions
 	mappings   []wire.Mapping
+	made       []wire.MadePartitions
 	checks     []wire.Check
 	modules    []string
 	files      []wire.File
@@ -372,6 +375,19 @@ func (h *hears) message(m wire.Message) {
 		for key, read := range m.Mapping.Table {
 			whole.Table[key] = append(whole.Table[key], read...)
 		}
+	case wire.TypeMade:
+		if !h.count(len(m.Made.Partitions)) {
+			return
+		}
+		i, first := h.piece("\x00\x00"+m.Made.Asset, len(h.made))
+		if first {
+			h.made = append(h.made, *m.Made)
+			return
+		}
+		if h.made[i].Partitions == nil {
+			h.made[i].Partitions = map[string]wire.Made{}
+		}
+		maps.Copy(h.made[i].Partitions, m.Made.Partitions)
 	case wire.TypeCheck:
 		if h.count(len(m.AssetCheck.Metadata)) {
 			h.checks = append(h.checks, *m.AssetCheck)

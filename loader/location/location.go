@@ -48,6 +48,8 @@ type Description struct {
 	// Partitions holds each partitions definition once, with all its keys; Mappings has one for each pair of asset and input.
 	Partitions []wire.Partitions
 	Mappings   []wire.Mapping
+	// Made has one for each asset of whose partitions the framework's own history knows.
+	Made []wire.MadePartitions
 }
 
 // A Version is the code version of one symbol and what it covers.

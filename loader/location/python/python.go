@@ -210,7 +210,7 @@ func (l *Location) Describe(ctx context.Context) (location.Description, error) {
 	}
 	return location.Description{
 		Assets: answer.Assets, Problems: answer.Problems, Hello: answer.Hello, Build: build,
-		Definitions: answer.Definitions, Partitions: answer.Partitions, Mappings: answer.Mappings,
+		Definitions: answer.Definitions, Partitions: answer.Partitions, Mappings: answer.Mappings, Made: answer.Made,
 	}, nil
 }
 

@@ -98,6 +98,8 @@ class Description:
                 asset["partitions"] = known.id(spec.partitions_def)
             if asset["key"] in made:
                 asset["made"] = made[asset["key"]]
+                if spec.partitions_def is not None:
+                    self.made_partitions(asset["key"], known.known[asset["partitions"]][1])
         self.messages = [("partitions", m) for m in known.messages()] + [("asset", a) for a in sent] + self.messages
         self.notices += known.notices
         self.finish(assets)
@@ -271,6 +273,17 @@ class Description:
         except Exception as error:
             self.notices.append("Dagster's instance in %s cannot be read: %s" % (self.target["dagster_home"], error))
             return {}
+
+    def made_partitions(self, key, keys):
+        from . import history
+
+        try:
+            made = sorted(history.partitions(self.target["dagster_home"], key, keys).items())
+        except Exception as error:
+            self.notices.append("what Dagster's instance knows of the partitions of %s cannot be read: %s" % (key, error))
+            return
+        for at in range(0, len(made), 200):
+            self.messages.append(("made", {"asset": key, "partitions": dict(made[at : at + 200])}))
 
     def problem(self, error, definition, key=None):
         told = from_exception(error)

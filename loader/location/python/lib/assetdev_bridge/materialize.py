@@ -99,7 +99,7 @@ class Step:
         managers = {k for k, v in resources.items() if storing.is_manager(v)}
         managers.add(storing.DEFAULT)
         upstreams = self.upstreams()
-        elsewhere = {u["key"] for u in upstreams if self.data.inputs.get(u["key"], {}).get("elsewhere")}
+        elsewhere = {k for k, i in self.data.inputs.items() if i.get("elsewhere") or any(p.get("elsewhere") for p in i.get("partitions") or ())}
         for key in list(bound):
             if storing.is_manager(bound[key]):
                 how = storing.mode(key, bound[key], self.request, True)

@@ -40,11 +40,15 @@ class Run:
                 return self.read(key, given, given[form], form, annotation)
         raise StorageError(no_data(key, given))
 
-    def parts(self, key, given, annotation):
+    def parts(self, key, given, annotation, elsewhere=None):
+        """elsewhere loads a partition that the location's own manager stores, by its key and the type that is wanted."""
         values = {}
         inner = mapping_value(annotation)
         for part in given["partitions"]:
             form = next((f for f in ("parquet", "opaque") if part.get(f)), None)
+            if part.get("elsewhere") and elsewhere is not None:
+                values[part["key"]] = elsewhere(part["key"], inner if inner is not None else annotation)
+                continue
             if form is None:
                 raise StorageError(no_data("%s has no data for partition %s" % (key, part["key"]), given, key))
             values[part["key"]] = self.read(key, given, part[form], form, inner if inner is not None else annotation)
@@ -131,11 +135,27 @@ class Storage(dg.IOManager):
             if value is not self.run:
                 return own_copy(value)
         given = self.run.inputs.get(key)
-        if given and given.get("elsewhere") and key not in self.run.values:
+        parts = (given or {}).get("partitions") or ()
+        there = {p["key"] for p in parts if p.get("elsewhere")}
+        if given and key not in self.run.values and (there or given.get("elsewhere")):
             if self.own is None:
                 raise StorageError("%s lies where the location's own I/O manager stores it, and there is none" % key)
-            return self.own.load_input(context)
+            if not there or there == {p["key"] for p in parts} and there >= set(context.asset_partition_keys):
+                return self.own.load_input(context)
+            return self.run.parts(key, given, context.dagster_type.typing_type, lambda partition, wanted: self.single(context, partition, wanted))
         return self.run.input(key, context.dagster_type.typing_type)
+
+    def single(self, context, partition, wanted):
+        """Loads one partition by the location's own manager, where others of them lie in our storage or do not exist."""
+        resources = context.resources._asdict() if hasattr(context.resources, "_asdict") else {}
+        of = dg.build_input_context(
+            name=context.name, config=context.config, definition_metadata=context.definition_metadata, asset_key=context.asset_key,
+            upstream_output=context.upstream_output, dagster_type=dg.DagsterType(type_check_fn=lambda _context, _value: True, name="assetdev_partition", typing_type=wanted),
+            resource_config=context.resource_config, resources={k: v for k, v in resources.items() if not k.startswith("assetdev_")},
+            partition_key=partition, asset_partition_key_range=dg.PartitionKeyRange(partition, partition), asset_partitions_def=context.asset_partitions_def,
+            instance=context.instance,
+        )
+        return self.own.load_input(of)
 
 
 def own_copy(value):
