@@ -269,7 +269,7 @@ func (w *keptWriter) asset(a *wire.Asset) {
 // framework writes what only assets of a framework have: one flag for all others.
 func (w *keptWriter) framework(a *wire.Asset) {
 	plain := a.NotExecutable == "" && !a.External && a.StoredBy == "" && a.IOManager == "" && !a.Together && a.Partitions == "" && a.Checks == nil && a.Pool == "" &&
-		a.Config == nil && a.ConfigPath == nil && a.Automation == "" && a.Freshness == "" && a.Made == nil && a.CodeFiles == nil
+		a.Config == nil && a.ConfigPath == nil && a.Automation == "" && a.Freshness == "" && a.Made == nil && a.CodeFiles == nil && a.Also == nil && a.Resources == nil
 	w.Flag(!plain)
 	if plain {
 		return
@@ -281,6 +281,8 @@ func (w *keptWriter) framework(a *wire.Asset) {
 	w.Flag(a.Together)
 	w.Texts(a.ConfigPath)
 	w.Texts(a.CodeFiles)
+	w.Texts(a.Also)
+	w.Texts(a.Resources)
 	w.Number(int64(len(a.Checks)))
 	for _, c := range a.Checks {
 		w.Text(c.Name)
@@ -308,7 +310,7 @@ func (r *keptReader) framework(a *wire.Asset) {
 	for _, text := range []*string{&a.NotExecutable, &a.StoredBy, &a.IOManager, &a.Partitions, &a.Pool, &a.Automation, &a.Freshness} {
 		*text = r.Text()
 	}
-	a.External, a.Together, a.ConfigPath, a.CodeFiles = r.Flag(), r.Flag(), r.Texts(), r.Texts()
+	a.External, a.Together, a.ConfigPath, a.CodeFiles, a.Also, a.Resources = r.Flag(), r.Flag(), r.Texts(), r.Texts(), r.Texts(), r.Texts()
 	if n := r.Count(); n > 0 {
 		a.Checks = make([]wire.CheckSpec, n)
 		for i := range a.Checks {

@@ -174,6 +174,8 @@ type Asset struct {
 	Automation    string        `json:"automation,omitempty"`  // Dagster's automation condition, for people
 	Freshness     string        `json:"freshness,omitempty"`   // a freshness policy that MaxAgeMS cannot say, for people
 	Made          *Made         `json:"made,omitempty"`        // what the framework's own history says of it
+	Also          []string      `json:"also,omitempty"`        // further symbols whose code counts as its own: the ops of its graph, the I/O manager that stores it
+	Resources     []string      `json:"resources,omitempty"`   // names under which the location binds what counts as well: the I/O manager's configuration
 }
 
 // A CheckSpec is one check that is declared for an asset.

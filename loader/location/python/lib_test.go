@@ -19,8 +19,8 @@ func TestLib(t *testing.T) {
 		t.Skip("takes minutes")
 	}
 	modules := map[string][]string{
-		"newest": {"test_describe", "test_dbt", "test_materialize", "test_server", "test_debug"},
-		"oldest": {"test_describe", "test_materialize.ForkedTest"},
+		"newest": {"test_describe", "test_managers", "test_dbt", "test_materialize", "test_server", "test_debug"},
+		"oldest": {"test_describe", "test_managers", "test_materialize.ForkedTest"},
 	}
 	if os.Getenv("ASSETDEV_HEAVY") == "1" {
 		modules["oldest"] = modules["newest"]

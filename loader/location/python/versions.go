@@ -41,6 +41,20 @@ type analysed struct {
 	QualName string `json:"qualname,omitempty"`
 	File     string `json:"file,omitempty"`
 	Line     int    `json:"line,omitempty"`
+
+	Also      []symbol `json:"also,omitempty"`
+	Resources []string `json:"resources,omitempty"`
+}
+
+func (a analysed) equal(b analysed) bool {
+	return a.Key == b.Key && a.Module == b.Module && a.QualName == b.QualName && a.File == b.File && a.Line == b.Line &&
+		slices.Equal(a.Also, b.Also) && slices.Equal(a.Resources, b.Resources)
+}
+
+// A symbol is a function or class of a module.
+type symbol struct {
+	Module   string `json:"module"`
+	QualName string `json:"qualname"`
 }
 
 type entryPoint struct {
@@ -424,7 +438,11 @@ func (l *Location) analyse(ctx context.Context, e Environment, build string, ass
 	asked := make([]analysed, len(assets))
 	for i, a := range assets {
 		module, name, _ := strings.Cut(a.Symbol, ":")
-		asked[i] = analysed{Key: a.Key, Module: module, QualName: name, File: a.File, Line: a.Line}
+		asked[i] = analysed{Key: a.Key, Module: module, QualName: name, File: a.File, Line: a.Line, Resources: a.Resources}
+		for _, text := range a.Also {
+			module, name, _ := strings.Cut(text, ":")
+			asked[i].Also = append(asked[i].Also, symbol{Module: module, QualName: name})
+		}
 		if a.File != "" && filepath.Ext(a.File) != ".py" {
 			asked[i].File = "" // of a component: the class that makes it lies elsewhere
 		}
@@ -511,7 +529,7 @@ func (a answer) has(asked []analysed) bool {
 		return false
 	}
 	for _, one := range asked {
-		if known, ok := a.Asked[one.Key]; !ok || known != one {
+		if known, ok := a.Asked[one.Key]; !ok || !known.equal(one) {
 			return false
 		}
 	}

@@ -2395,9 +2395,9 @@ class Index:
     def versions(self, assets, entry=None, known=None, texts=True):
         """The code version of each asset by its key.
 
-        assets: [{"key", "module" or "file", "qualname", "file", "line", "also": [{"module", "file", "qualname"}]}]; qualname is
-        Python's __qualname__ of the asset's function, also what else belongs to it (the ops of a graph that has no function of
-        its own). entry: {"module"} or {"file"} of the location's entry point, or a list of them; without it the assets' modules.
+        assets: [{"key", "module" or "file", "qualname", "file", "line", "also": [{"module", "file", "qualname"}], "resources": [name]}];
+        qualname is Python's __qualname__ of the asset's function, also what else belongs to it (the ops of a graph that has no
+        function of its own, the I/O manager that stores it), resources the names under which what counts is bound. entry: {"module"} or {"file"} of the location's entry point, or a list of them; without it the assets' modules.
         known: {key: version}: an asset whose version is that is answered by {"version", "unchanged": True} alone.
 
         Each answer is {"version": "py1:…", "coarse": "" or why, "parts": [{kind, symbol, hash, file, line, text}], "doc", "file",
@@ -2429,6 +2429,9 @@ class Index:
                     entries.extend(self.finder.below(found))
         also = [self.place(a) for asset in assets for a in asset.get("also") or ()]
         found = [(self.roots(a, places[a["key"]]), [self.roots(o, self.place(o)) for o in a.get("also") or ()]) for a in assets]
+        for i, asset in enumerate(assets):
+            if places[asset["key"]] is None and not asset.get("module") and not asset.get("file") and not any(roots for roots, _ in found[i][1]):
+                found[i] = ((["*" + n for n in self.closure(entries)], "its function was not found" if entries else ""), found[i][1])
         wholes = [r for first, others in found for roots, _ in [first] + others for r in roots if r[0] == "*"]
         g = self.build([p for p in list(places.values()) + entries + also if p is not None], wholes)
         self.errors = [self.error(n) for n in g.names if self.broken(n)]
@@ -2475,6 +2478,8 @@ class Index:
     def version(self, g, asset, place, found, siblings, was, texts):
         roots = [r for more, _ in found for r in more]
         reasons = {why for _, why in found if why}
+        for name in asset.get("resources") or ():
+            roots += g.resources.get(name) or g.resources.get("*") or []
         doc = g.links.get(found[0][0][0]) if found[0][0] else None
         answer = {"version": "", "coarse": "", "parts": [], "doc": "", "file": asset.get("file", ""), "line": asset.get("line", 0)}
         if doc is not None:

@@ -97,7 +97,8 @@ class Description:
             if spec.partitions_def is not None:
                 asset["partitions"] = known.id(spec.partitions_def)
             if asset["key"] in made:
-                asset["made"] = made[asset["key"]]
+                if made[asset["key"]] is not None:
+                    asset["made"] = made[asset["key"]]
                 if spec.partitions_def is not None:
                     self.made_partitions(asset["key"], known.known[asset["partitions"]][1])
         self.messages = [("partitions", m) for m in known.messages()] + [("asset", a) for a in sent] + self.messages
@@ -170,6 +171,14 @@ class Description:
             a["io_manager"], a["stored_by"] = manager, storing.stored_by(how)
             if how != "replace":
                 a["outside"] = True
+                self.counts(a, manager, self.resource(definition, spec.key, manager))
+        if shared.ops:
+            a["also"] = sorted({*a.get("also", ()), *shared.ops})
+        for name, key in definition.keys_by_input_name.items():
+            loads = getattr(definition.node_def.input_dict.get(name), "input_manager_key", None)
+            resource = self.resource(definition, spec.key, loads) if loads else None
+            if resource is not None and not (storing.is_manager(resource) and storing.mode(loads, resource, self.request) == "replace"):
+                self.counts(a, loads, resource)
         if shared.pool:
             a["pool"] = shared.pool
         if shared.config:
@@ -179,8 +188,18 @@ class Description:
     def mode(self, definition, key, manager):
         raw = self.raw.get(key, definition)
         bound = manager in raw.resource_defs and manager != storing.DEFAULT
-        resource = raw.resource_defs.get(manager) or self.loaded.resources.get(manager)
-        return storing.mode(manager, resource, self.request, bound)
+        return storing.mode(manager, self.resource(definition, key, manager), self.request, bound)
+
+    def resource(self, definition, key, name):
+        return self.raw.get(key, definition).resource_defs.get(name) or self.loaded.resources.get(name)
+
+    def counts(self, a, name, resource):
+        """Says that a manager of the project's decides what an asset stores or reads: its code counts as the asset's own, and so does what it is
+        given where it is bound."""
+        a["resources"] = sorted({*a.get("resources", ()), name})
+        symbol = symbol_of(storing.code_of(resource)) if resource is not None else ""
+        if symbol:
+            a["also"] = sorted({*a.get("also", ()), symbol})
 
     def freshness(self, spec):
         policy = spec.freshness_policy
@@ -353,7 +372,7 @@ class Shared:
         self.values = value_keys(definition)
         self.function = function_of(definition)
         self.step = ""
-        self.pool, self.config, self.nothing = "", [], {}
+        self.pool, self.config, self.nothing, self.ops = "", [], {}, []
         if not definition.is_executable:
             return
         node = definition.node_def
@@ -361,6 +380,8 @@ class Shared:
             count = steps.get(node.name, 0)
             steps[node.name] = count + 1
             self.step = node.name if not count else "%s (%d)" % (node.name, count + 1)
+        if self.function is None and isinstance(node, dg.GraphDefinition):
+            self.ops = sorted(filter(None, (symbol_of(getattr(op.compute_fn, "decorated_fn", None)) for op in ops_of(node))))
         self.pool = pool_of(node)
         if isinstance(node, dg.OpDefinition):
             self.config = fields(node.config_schema)
@@ -398,6 +419,27 @@ def function_of(definition):
     if isinstance(node, dg.OpDefinition):
         return getattr(getattr(node, "compute_fn", None), "decorated_fn", None)
     return getattr(node, "__wrapped__", None)  # what @graph or @graph_asset stands above
+
+
+def ops_of(graph):
+    """Yields the ops of a graph and of the graphs in it."""
+    for node in graph.node_defs:
+        if isinstance(node, dg.GraphDefinition):
+            yield from ops_of(node)
+        elif isinstance(node, dg.OpDefinition):
+            yield node
+
+
+def symbol_of(code):
+    """Returns "module:name" of a function or class of the project's own, "" of anything else."""
+    if code is None:
+        return ""
+    if not isinstance(code, type):
+        code = inspect.unwrap(code)
+    module = sys.modules.get(getattr(code, "__module__", None) or "")
+    if module is None or not fresh.first_party(fresh.file_of(module)):
+        return ""
+    return "%s:%s" % (code.__module__, code.__qualname__)
 
 
 def pool_of(node):

@@ -21,7 +21,8 @@ def instance(home):
 
 
 def last(home, keys):
-    """Returns for those of the keys (joined by slashes) that were materialized when, by which run, with which metadata and path."""
+    """Returns for those of the keys (joined by slashes) that were materialized when, by which run, with which metadata and path: None where
+    assetdev itself did, and reported it."""
     i = instance(home)
     if i is None:
         return {}
@@ -31,9 +32,7 @@ def last(home, keys):
         entry = record.asset_entry.last_materialization_record
         if entry is None:
             continue
-        made = told(entry.event_log_entry)
-        if made is not None:
-            found["/".join(record.asset_entry.asset_key.path)] = made
+        found["/".join(record.asset_entry.asset_key.path)] = told(entry.event_log_entry)
     return found
 
 

@@ -44,11 +44,17 @@ def stored_by(how):
     return {"replace": "assetdev", "own": "own", "both": "both"}[how]
 
 
+def code_of(resource):
+    """Returns the class or function that a manager is made by."""
+    if isinstance(resource, dg.ResourceDefinition):
+        return getattr(resource, "configurable_resource_cls", None) or inspect.unwrap(resource.resource_fn)
+    return resource if isinstance(resource, type) else type(resource)
+
+
 def _of_database(resource):
     source = resource
     if isinstance(resource, dg.IOManagerDefinition):
-        inner = getattr(resource, "configurable_resource_cls", None)
-        source = inner or inspect.unwrap(resource.resource_fn)
+        source = code_of(resource)
         if getattr(source, "__module__", "").startswith("dagster."):
             return False
         if not isinstance(source, type):
