@@ -13,6 +13,7 @@ import (
 	"github.com/assetdev/assetdev/engine"
 	"github.com/assetdev/assetdev/engine/event"
 	"github.com/assetdev/assetdev/graph"
+	"github.com/assetdev/assetdev/internal/diag"
 	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 )
@@ -215,6 +216,7 @@ func (a *app) materialize(e *engine.Engine, s *engine.Snapshot, m engine.Materia
 	if err != nil {
 		return err
 	}
+	a.tellReport(e)
 	blocked := len(reply.Plan.Blocked) > 0
 	switch {
 	case a.ctx.Err() != nil || outcome == event.Cancelled:
@@ -223,6 +225,13 @@ func (a *app) materialize(e *engine.Engine, s *engine.Snapshot, m engine.Materia
 		return done(exitFailed)
 	}
 	return nil
+}
+
+// tellReport prints what Dagster's instance could not be told: the run is no failure for that.
+func (a *app) tellReport(e *engine.Engine) {
+	if err := e.Reported(a.ctx); err != nil && !a.quiet {
+		fmt.Fprintln(a.Stderr, safeText(diag.Text(err)))
+	}
 }
 
 // nothingRan prints the answer to a request that started no run: there was nothing to do, nothing could run, or, without a plan,
@@ -618,6 +627,7 @@ func (a *app) watch(auto engine.AutoOptions, once bool) (err error) {
 	if _, err := f.run(); err != nil {
 		return err
 	}
+	a.tellReport(e)
 	switch {
 	case !once:
 		return done(exitInterrupted)

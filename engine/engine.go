@@ -164,6 +164,7 @@ type Engine struct {
 	stored     map[graph.Key]graph.Stored
 	commits    int                       // grows with each commit of our own: an answer of the storage from before it is out of date
 	made       map[graph.Key]*graph.Made // what was made elsewhere, of the graph
+	reports    reporting                 // to Dagster's own instance
 	remembered map[graph.Key]history.Asset
 	loading    map[string]int // refreshes under way, by location
 	// loadingSince is when the first of them began.
@@ -414,6 +415,9 @@ func (e *Engine) emit(ev event.Event) {
 
 // Close cancels what runs, waits for every child and goroutine, and returns.
 func (e *Engine) Close() error {
+	ctx, stop := context.WithTimeout(context.Background(), reportsAtEnd)
+	_ = e.Reported(ctx) // what failed is a notice
+	stop()
 	e.cancel()
 	<-e.done
 	var problems []error

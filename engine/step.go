@@ -79,6 +79,7 @@ type assetResult struct {
 	outcome  run.State
 	record   *graph.Record
 	restored bool
+	kept     bool // the step chose not to make it
 	// rewritten names files that the step read and that say something else already.
 	rewritten []graph.Read
 	err       *event.Error
@@ -176,6 +177,7 @@ func (e *Engine) stepEnded(r *activeRun, result stepResult) {
 	}
 	e.commits++
 	e.changed(differs)
+	e.report(result.made)
 	for _, made := range result.made {
 		if result.git != nil {
 			r.gits[r.steps[made.key].Location] = result.git
@@ -845,7 +847,7 @@ func (s *stepRun) keep(ctx context.Context, i int, record graph.Record) error {
 	if err != nil && !s.behind(record.Key, err) {
 		return err
 	}
-	made.record, made.outcome = &kept, run.Unchanged
+	made.record, made.outcome, made.kept = &kept, run.Unchanged, true
 	if outcome == iomanager.Superseded {
 		made.outcome = run.Superseded
 	}

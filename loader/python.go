@@ -2,12 +2,14 @@ package loader
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/assetdev/assetdev/internal/trust"
+	"github.com/assetdev/assetdev/internal/wire"
 	"github.com/assetdev/assetdev/loader/location/python"
 	"github.com/assetdev/assetdev/loader/workspace"
 )
@@ -98,4 +100,29 @@ func (l *Loader) openServers() *python.Servers {
 		environ = os.Environ()
 	}
 	return python.NewServers(python.ServerOptions{CacheDir: l.pythonCache(), Env: environ})
+}
+
+// Reports reports whether a location can tell the framework's own instance what was materialized.
+func (l *Loader) Reports(name string) bool {
+	u := l.units[name]
+	return u != nil && strings.HasPrefix(string(u.entry.Kind), "python_") || u != nil && u.entry.Kind == workspace.AutoloadDefsModule
+}
+
+// Report has a location of which Reports is true tell the framework's own instance what was materialized.
+func (l *Loader) Report(ctx context.Context, name string, reports []wire.Reported) error {
+	u := l.units[name]
+	if u == nil {
+		return fmt.Errorf("no code location %q", name)
+	}
+	u.mu.Lock()
+	loc, bad := u.use()
+	u.mu.Unlock()
+	if bad != nil {
+		return bad
+	}
+	p, ok := loc.(*python.Location)
+	if !ok {
+		return nil
+	}
+	return p.Report(ctx, reports)
 }

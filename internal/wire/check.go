@@ -138,9 +138,16 @@ func (q Request) Check() error {
 	switch q.Type {
 	case Describe:
 		return nil
+	case Report:
+		for _, r := range q.Reports {
+			if err := CheckKey(r.Asset); err != nil {
+				return fmt.Errorf("report: %w", err)
+			}
+		}
+		return nil
 	case Materialize:
 	default:
-		return fmt.Errorf("type %q is none of describe, materialize", q.Type)
+		return fmt.Errorf("type %q is none of describe, materialize, report", q.Type)
 	}
 	if err := CheckKey(q.Asset); err != nil {
 		return err

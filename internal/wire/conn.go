@@ -209,7 +209,7 @@ func (c *Conn) Ask(q Request, each func(Message)) (Hello, Message, error) {
 		case TypeError:
 			return hello, m, nil
 		case TypeDefinitions, TypeResult:
-			if (m.Type == TypeResult) != (q.Type == Materialize) {
+			if (m.Type == TypeResult) != (q.Type != Describe) {
 				return hello, Message{}, fmt.Errorf("read answer to %s: it is a %q", q.Type, m.Type)
 			}
 			return hello, m, nil

@@ -22,6 +22,7 @@ const MaxLine = 1 << 20
 const (
 	Describe    = "describe"
 	Materialize = "materialize"
+	Report      = "report" // only between assetdev and its own Python: tells the framework's own instance what was materialized
 )
 
 // Types of a Message.
@@ -61,8 +62,24 @@ type Request struct {
 	Config    json.RawMessage `json:"config,omitempty"`    // run config, an object
 	Debug     bool            `json:"debug,omitempty"`     // standard input and output are the developer's terminal, for a debugger
 
+	// Reports are what a report tells.
+	Reports []Reported `json:"reports,omitempty"`
+
 	// Alone says that the run has no other step, so that what would serve several is not worth its start. It stays on this side.
 	Alone bool `json:"-"`
+}
+
+// A Reported is one materialization that a report tells of.
+type Reported struct {
+	Asset       string            `json:"asset"`
+	Partition   string            `json:"partition,omitempty"`
+	Run         string            `json:"run"`
+	At          string            `json:"at"`   // RFC 3339
+	Rows        int64             `json:"rows"` // -1 when the data is no table
+	DataVersion string            `json:"data_version,omitempty"`
+	CodeVersion string            `json:"code_version,omitempty"`
+	Path        string            `json:"path,omitempty"` // absolute, of the copy that others read
+	Metadata    map[string]string `json:"metadata,omitempty"`
 }
 
 // An Output is one asset that a step is asked to make, and the file to write.

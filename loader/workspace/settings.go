@@ -27,7 +27,7 @@ type Settings struct {
 	ReadOnly   bool            // nothing is materialized
 
 	IOManagers      map[string]string // resource of a location → who stores what it handles: "replace", "both" or "own"
-	DagsterInstance string            // what is done with the Dagster instance of DAGSTER_HOME: "none" or "read"; default "read"
+	DagsterInstance string            // what is done with the Dagster instance of DAGSTER_HOME: "none", "read", or "report" (also told what was materialized); default "read"
 	Pools           map[string]int    // pool → steps at once over all locations; a pool that is not named has no limit
 }
 
@@ -140,11 +140,6 @@ func (w *Workspace) readSettings(p *parser, content []byte, exists bool) {
 	}
 	if instance := top.text("dagster_instance"); instance.Value != "" && p.oneOf(instance, "dagster_instance", instances) {
 		s.DagsterInstance = instance.Value
-		if instance.Value == "report" {
-			s.DagsterInstance = "read"
-			w.Notices = append(w.Notices, diag.New("workspace", "dagster_instance: report is %s", notYet).At(instance.Pos).
-				WithHint("the instance is read, and nothing is reported to it"))
-		}
 	}
 	if m, ok := top.section("pools"); ok {
 		s.Pools = map[string]int{}

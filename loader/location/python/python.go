@@ -50,7 +50,7 @@ type Config struct {
 	CacheDir string
 	// Servers starts workers and analyses code. It outlives the location. With nil the location has its own, and workers start cold.
 	Servers *Servers
-	// Instance says what is done with Dagster's own instance: "none" or "read".
+	// Instance says what is done with Dagster's own instance: "none", "read", or "report", which is read and told what was materialized.
 	Instance string
 	// IOManagers says who stores what resources of the location handle, as in [wire.Request].
 	IOManagers map[string]string
@@ -295,6 +295,20 @@ func (l *Location) beside(files []wire.File) (beside []wire.File, same bool) {
 		}
 	}
 	return beside, same
+}
+
+// reportWithin bounds one report.
+const reportWithin = time.Minute
+
+// Report tells Dagster's own instance, that of DAGSTER_HOME, what was materialized, by Dagster as the location has it installed.
+func (l *Location) Report(ctx context.Context, reports []wire.Reported) error {
+	ctx, leave, err := l.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	_, _, err = l.ask(ctx, wire.Request{Type: wire.Report, Reports: reports, Alone: true}, reportWithin, child.Grace{}, nil)
+	return err
 }
 
 // target is what a worker is told to load.

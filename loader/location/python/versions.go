@@ -355,7 +355,7 @@ func (l *Location) countedFiles() ([]string, error) {
 // historyFiles are what changes when Dagster materializes something by itself, with its usual storage.
 func (l *Location) historyFiles() []string {
 	home := lookup(l.config.Env, "DAGSTER_HOME")
-	if l.config.Instance != "read" || home == "" {
+	if l.config.Instance == "none" || home == "" {
 		return nil
 	}
 	var files []string

@@ -14,6 +14,7 @@ from .errors import Told, from_exception
 from .target import load
 
 KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,99})*")
+SHOWN = 500  # characters of a value of metadata of one partition
 FOLDERS = ("base_dir", "base_path", "path", "directory", "database", "bucket", "s3_bucket", "gcs_bucket")
 DAGSTERS_OWN = ("dagster/io_manager_key", "dagster/code_references", "dagster/auto_created_stub_asset", "dagster/component_origin", "dagster/asset_execution_type")
 
@@ -283,7 +284,7 @@ class Description:
         return shared.function is not None and bool(file) and file.endswith(".py")
 
     def made(self, keys):
-        if self.target.get("instance") != "read" or not self.target.get("dagster_home"):
+        if self.target.get("instance") not in ("read", "report") or not self.target.get("dagster_home"):
             return {}
         from . import history
 
@@ -301,8 +302,17 @@ class Description:
         except Exception as error:
             self.notices.append("what Dagster's instance knows of the partitions of %s cannot be read: %s" % (key, error))
             return
-        for at in range(0, len(made), 200):
-            self.messages.append(("made", {"asset": key, "partitions": dict(made[at : at + 200])}))
+        piece, size = {}, 0
+        for partition, one in made:
+            if one.get("metadata"):
+                one["metadata"] = {k: v[:SHOWN] for k, v in one["metadata"].items()}
+            if piece and size > partitions.BYTES:
+                self.messages.append(("made", {"asset": key, "partitions": piece}))
+                piece, size = {}, 0
+            piece[partition] = one
+            size += len(json.dumps(one)) + len(partition) + 8
+        if piece:
+            self.messages.append(("made", {"asset": key, "partitions": piece}))
 
     def problem(self, error, definition, key=None):
         told = from_exception(error)

@@ -5,7 +5,7 @@ Contract with who starts it (the Go package loader/location/python):
 * ``ASSETDEV_FD`` is the number of the channel, see loader/PROTOCOL.md. It is removed from the environment and marked close-on-exec first of all.
 * ``ASSETDEV_TARGET`` says in JSON what to load. It is removed too. Fields: ``kind`` (python_package, python_module, python_file,
   autoload_defs_module), ``target`` (a module, or a path for python_file), ``attribute``, ``working_directory`` (absolute), ``name`` (of the location), ``roots``
-  (absolute folders of first-party code), ``dagster_home``, ``workspace_root``, ``instance`` ("none", or "read": tell what Dagster's own instance
+  (absolute folders of first-party code), ``dagster_home``, ``workspace_root``, ``instance`` ("none", or "read" and "report": tell what Dagster's own instance
   knows of the last materializations). Further fields are ignored.
 * The package's own folder comes last on sys.path and is taken out of PYTHONPATH, so that real packages win and nothing that the user's code starts sees it.
 * Before the last message of a request goes ``{"type": "modules", "modules": […]}``: the names of the modules that it imported and that are not the project's, in
@@ -128,9 +128,13 @@ def handle(target, request, channel):
         from . import materialize
 
         return materialize.answer(target, request, channel)
+    if request["type"] == "report":
+        from . import report
+
+        return report.answer(target, request, channel)
     from .errors import Told
 
-    raise Told("request of type %r: this process knows describe and materialize" % request["type"])
+    raise Told("request of type %r: this process knows describe, materialize and report" % request["type"])
 
 
 def need_dagster():

@@ -23,7 +23,7 @@ class Partitions:
         """Dagster's own instance, for the keys of dynamic partitions, or None."""
         if self._instance is None:
             self._instance = False
-            if self.target.get("instance") == "read" and self.target.get("dagster_home"):
+            if self.target.get("instance") in ("read", "report") and self.target.get("dagster_home"):
                 from . import history
 
                 self._instance = history.instance(self.target["dagster_home"]) or False

@@ -103,27 +103,33 @@ def tearDownModule():
     server.close()
 
 
-def versions(directory, modes):
-    """Returns what the code of the assets means, as assetdev asks for it, by their keys."""
-    answer = server.ask(target("defs", directory), {"type": "describe", "io_managers": modes})
-    asked = []
-    for a in answer.assets.values():
-        module, _, name = a.get("symbol", "").partition(":")
-        also = [dict(zip(("module", "qualname"), s.split(":"))) for s in a.get("also", ())]
-        asked.append({"key": a["key"], "module": module, "qualname": name, "file": a.get("file", ""), "line": a.get("line", 0), "also": also, "resources": a.get("resources", [])})
+def versions(directory, modes, asked=None):
+    """Returns what the code of the assets means, as assetdev asks for it, by their keys, and what was asked."""
+    if asked is None:
+        asked = []
+        answer = server.ask(target("defs", directory), {"type": "describe", "io_managers": modes})
+        for a in answer.assets.values():
+            module, _, name = a.get("symbol", "").partition(":")
+            also = [dict(zip(("module", "qualname"), s.split(":"))) for s in a.get("also", ())]
+            asked.append({"key": a["key"], "module": module, "qualname": name, "file": a.get("file", ""), "line": a.get("line", 0), "also": also, "resources": a.get("resources", [])})
     index = codeversion.Index([directory], [directory, *sys.path], "")
-    return answer, index.versions(asked, {"module": "defs"})
+    return asked, index.versions(asked, {"module": "defs"})
 
 
 class Code(unittest.TestCase):
+    ASKED = {}
+
     def changed(self, modes=None, **files):
         """Returns the keys of the assets that an edit changes, and the versions before and after it."""
         modes = OWN if modes is None else modes
         with project(defs=DEFS, stores=STORES, shared=SHARED) as p:
-            _, before = versions(p, modes)
-            write_files(p, {**files})
-            answer, after = versions(p, modes)
-            self.assertEqual(answer.definitions["problems"], [])
+            known = self.ASKED.get(str(modes))
+            if known is not None:
+                known = [dict(a, file=a["file"] and os.path.join(p, os.path.basename(a["file"]))) for a in known]
+            known, before = versions(p, modes, known)
+            self.ASKED[str(modes)] = known
+            write_files(p, files)
+            _, after = versions(p, modes, None if "defs" in files else known)
         return {k for k in before if k and before[k]["version"] != after[k]["version"]}, before, after
 
     STORED = {"stored", "by_builder", "by_decorator", "by_itself"}
@@ -189,14 +195,14 @@ class HandBuilt(unittest.TestCase):
 
     def test_its_ops(self):
         with project(defs=GRAPH, steps=STEPS, shared=SHARED) as p:
-            answer, before = versions(p, {})
-            self.assertEqual(answer.assets["one"]["also"], ["steps:first", "steps:second"])
+            asked, before = versions(p, {})
+            self.assertEqual([a["qualname"] for a in asked[0]["also"]], ["first", "second"])
             self.assertTrue(before["one"]["version"])
             write_files(p, {"steps.py": STEPS.replace("return x\n\n@dg.op\ndef third", "return x + 1\n\n@dg.op\ndef third")})
-            _, after = versions(p, {})
+            _, after = versions(p, {}, asked)
             self.assertNotEqual(after["one"]["version"], before["one"]["version"])
             write_files(p, {"shared.py": SHARED.replace("return x", "return [x]")})
-            _, third = versions(p, {})
+            _, third = versions(p, {}, asked)
             self.assertNotEqual(third["one"]["version"], after["one"]["version"])
 
     def test_nothing_is_found(self):
@@ -298,6 +304,31 @@ class Instance(unittest.TestCase):
     def test_one(self):
         answer, table = self.materialize("same", [{"asset": "daily", "elsewhere": True, "partitions": [{"key": "mon", "elsewhere": True}]}], partition="mon")
         self.assertEqual((answer.error, list(table["d"])), ({}, ["mon"]))
+
+    def test_reported(self):
+        """What assetdev reports is read back by Dagster's own API, and is no news to assetdev."""
+        reports = [
+            {"asset": "week", "run": "r1", "at": "2026-11-24T12:00:00Z", "rows": 4, "data_version": "d1:x", "code_version": "py1:y", "path": "/data/week.parquet",
+             "metadata": {"note": "by hand"}},
+            {"asset": "same", "partition": "mon", "run": "r1", "at": "2026-11-24T12:00:00Z", "rows": -1},
+        ]
+        answer = server.ask(self.target(), {"type": "report", "reports": reports})
+        self.assertEqual((answer.error, answer.status), ({}, 0))
+        instance = dg.DagsterInstance.from_config(os.path.join(self.p, "dh"))
+        event = instance.get_latest_materialization_event(dg.AssetKey("week")).asset_materialization
+        values = {k: v.value for k, v in event.metadata.items()}
+        self.assertEqual(values, {"note": "by hand", "assetdev/run": "r1", "assetdev/at": "2026-11-24T12:00:00Z", "path": "/data/week.parquet", "dagster/row_count": 4})
+        self.assertEqual((event.tags["dagster/data_version"], event.tags["dagster/code_version"]), ("d1:x", "py1:y"))
+        self.assertEqual(instance.get_materialized_partitions(dg.AssetKey("same")), {"mon"})
+        again = server.ask(self.target(), {"type": "describe"})
+        self.assertEqual([again.assets[k].get("made") for k in ("week", "same")], [None, None])
+        self.assertEqual({m["asset"] for m in again.of("made")}, {"daily", "pickled"})
+
+    def test_not_reported(self):
+        for home, word in (("", "DAGSTER_HOME is not set"), (os.path.join(self.p, "nowhere"), "no folder with a dagster.yaml")):
+            answer = server.ask(dict(self.target(), dagster_home=home), {"type": "report", "reports": []})
+            self.assertEqual((answer.last["type"], answer.status), ("error", 1))
+            self.assertIn(word, answer.error["message"])
 
     def test_dynamic(self):
         known = {p["id"]: p["keys"] for p in self.answer.of("partitions")}
