@@ -21,8 +21,8 @@ const reportsAtEnd = 20 * time.Second
 // reporting is what is to be reported, and what became of it. It belongs to the owner.
 type reporting struct {
 	waiting map[string][]wire.Reported // by location
-	ended   chan struct{}            // closed when the process at work has ended; nil when there is none
-	failed  []error                  // not yet told by Reported
+	ended   chan struct{}              // closed when the process at work has ended; nil when there is none
+	failed  []error                    // not yet told by Reported
 }
 
 // report reports what a step committed. What was put back from a kept version was not materialized.
