@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/assetdev/assetdev/internal/child"
@@ -241,6 +242,8 @@ func (c Call) died(e *Error, exit child.Exit, hello wire.Hello, ring *child.Ring
 		e.Message = "the process closed its channel without an answer and went on"
 	case exit.Code == 0 && hello.Protocol == 0:
 		e.Message, e.Hint = "the process ended without a word to assetdev", c.Silent
+	case exit.Signal == syscall.SIGKILL:
+		e.Message = "the process was killed before it answered, as the system does with a process that takes more memory than there is"
 	default:
 		e.Message = "the process ended with " + exit.String() + " before it answered"
 	}

@@ -20,9 +20,56 @@ class Told(Exception):
         self.file, self.line = file, line
 
 
+_function = None
+
+
+def working_on(function):
+    """Says which function of the project's runs: where memory ran out Python may have none left for the frame in which it did."""
+    global _function
+    _function = function
+
+
+def release(error):
+    """Frees what the frames of an exception hold, and of those that it came from: where memory ran out, telling so takes some."""
+    import gc
+
+    seen, stack = [], [error]
+    while stack:
+        one = stack.pop()
+        if one is None or any(one is s for s in seen):
+            continue
+        seen.append(one)
+        traceback.clear_frames(one.__traceback__)
+        stack += [one.__cause__, one.__context__]
+    gc.collect()
+
+
+def _ran_out(error):
+    """Returns of the exceptions that led to a MemoryError the one that the project's own frames tell of."""
+    at = error
+    for _ in range(50):
+        at = at.__context__ or at.__cause__
+        if at is None:
+            return error
+        if any(fresh.first_party(f.filename) for f in traceback.extract_tb(at.__traceback__)):
+            return at
+    return error
+
+
+def _where():
+    """Returns file, line and frame of the function that runs."""
+    code = getattr(_function, "__code__", None)
+    if code is None or not fresh.first_party(code.co_filename):
+        return "", 0, ""
+    file, line = os.path.abspath(code.co_filename), code.co_firstlineno
+    return file, line, '  File "%s", line %d, in %s\n' % (file, line, code.co_name)
+
+
 def from_exception(error):
     """Returns the wire's error for an exception."""
     chain = []
+    if isinstance(error, MemoryError):
+        error = _ran_out(error)
     while error is not None and error not in chain:
         chain.append(error)
         error = error.__cause__ if _is_wrapping(type(error).__name__, bool(error.__cause__)) else None
@@ -39,6 +86,9 @@ def from_exception(error):
             if own:
                 file, line = os.path.abspath(own[-1].filename), own[-1].lineno or 0
                 break
+    before = ""
+    if isinstance(cause, MemoryError) and not own:
+        file, line, before = _where()
     if isinstance(cause, SyntaxError) and cause.filename:
         file, line = os.path.abspath(cause.filename), cause.lineno or 0
     if isinstance(cause, Told) and cause.file:
@@ -48,7 +98,7 @@ def from_exception(error):
         trace = ""
     else:
         whole = "".join(traceback.format_exception(type(cause), cause, _without_ours(cause.__traceback__)))
-        trace = _trace("".join(traceback.format_list(own)), whole, _with_class(cause))
+        trace = _trace(before + "".join(traceback.format_list(own)), whole, _with_class(cause))
     return _error(message, trace, file, line)
 
 
@@ -65,6 +115,9 @@ def from_serialized(info):
             file, line = os.path.abspath(m["file"]), int(m["line"])
             own.append(text)
     message = info.message.strip()
+    if info.cls_name == "MemoryError" and not own:
+        file, line, before = _where()
+        own += [before] if before else []
     name, _, rest = message.partition(": ")
     plain = name.endswith(("Told", "StorageError"))
     if plain:

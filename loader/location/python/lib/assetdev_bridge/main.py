@@ -92,17 +92,28 @@ def serve():
     try:
         answer = handle(target, request, channel)
     except BaseException as error:
+        if isinstance(error, MemoryError):
+            errors.release(error)
         if request.get("debug") and not isinstance(error, (errors.Told, KeyboardInterrupt)):
             post_mortem(error)
         flush()
-        channel.send("modules", fresh.third_party_modules())
+        tell_modules(channel)
         channel.send("error", errors.from_exception(error))
         return 1
     flush()
-    channel.send("modules", fresh.third_party_modules())
+    tell_modules(channel)
     kind, value = answer
     channel.send(kind, value)
     return 0 if kind != "error" else 1
+
+
+def tell_modules(channel):
+    try:
+        channel.send("modules", fresh.third_party_modules())
+    except MemoryError:  # the step took it all: what is left is for the answer
+        import gc
+
+        gc.collect()
 
 
 def prepare(request):

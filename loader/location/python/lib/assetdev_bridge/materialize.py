@@ -5,6 +5,7 @@ instance is an ephemeral one: nothing of the run is kept in DAGSTER_HOME.
 """
 
 import importlib
+import inspect
 import logging
 import os
 import warnings
@@ -12,7 +13,7 @@ import warnings
 import dagster as dg
 
 from . import dbt, errors, opened, partitions, storing
-from .describe import value_keys
+from .describe import function_of, value_keys
 from .errors import Told
 from .storage import Run, Storage, facts, path_of
 from .target import load
@@ -45,6 +46,7 @@ class Step:
         self.definition, self.checks = self.find()
         self.keys = [k for k in self.definition.keys if path_of(k) in self.wanted or not self.definition.can_subset]
         self.data.graph = isinstance(self.definition.node_def, dg.GraphDefinition)
+        errors.working_on(inspect.unwrap(function_of(self.definition)) if function_of(self.definition) is not None else None)
 
     def find(self):
         first = self.wanted[0]
