@@ -170,16 +170,23 @@ func (e *Engine) adopt(c Adopt) (Reply, error) {
 			}
 		}
 		keys := make([]graph.Key, len(adoptions))
-		what := "asset"
+		partitions := 0
 		for i, a := range adoptions {
 			if keys[i] = a.draft.Key; keys[i].Partition() != "" {
-				what = "partition"
+				partitions++
 			}
+		}
+		var texts []string
+		if assets := len(keys) - partitions; assets > 0 || partitions == 0 {
+			texts = append(texts, plural(assets, "asset"))
+		}
+		if partitions > 0 {
+			texts = append(texts, plural(partitions, "partition"))
 		}
 		if err := e.call(ctx, func() { e.commits++; e.readStored(e.ctx, keys) }); err != nil {
 			return Reply{}, err
 		}
-		return Reply{Text: "adopted " + plural(len(adoptions), what)}, nil
+		return Reply{Text: "adopted " + strings.Join(texts, " and ")}, nil
 	}}, nil
 }
 

@@ -78,9 +78,8 @@ class Step:
         everything = [definition, *self.checks, *stubs]
         instance = ephemeral(self.channel, self.home)
         partition = request.get("partition") or None
-        if partition:
-            self.add_dynamic(instance, partition)
-        elif any(s.partitions_def is not None and s.key in self.keys for s in definition.specs):
+        self.add_dynamic(instance, partition)
+        if not partition and any(s.partitions_def is not None and s.key in self.keys for s in definition.specs):
             raise Told("asset %s has partitions, and the request names none (--partition)" % request["asset"])
         selection = dg.AssetSelection.assets(*self.keys)
         config = self.config()
@@ -196,7 +195,7 @@ class Step:
     def add_dynamic(self, instance, partition):
         for spec in self.definition.specs:
             definition = spec.partitions_def
-            if definition is None:
+            if definition is None or partition is None:
                 continue
             dimensions = [(definition, partition)]
             if isinstance(definition, dg.MultiPartitionsDefinition):

@@ -140,9 +140,11 @@ class Storage(dg.IOManager):
         if given and key not in self.run.values and (there or given.get("elsewhere")):
             if self.own is None:
                 raise StorageError("%s lies where the location's own I/O manager stores it, and there is none" % key)
-            if not there or there == {p["key"] for p in parts} and there >= set(context.asset_partition_keys):
+            wanted = context.dagster_type.typing_type
+            one = len(there) == 1 and mapping_value(wanted) is not None  # Dagster's own managers then give the value for the dict of it
+            if not there or not one and there == {p["key"] for p in parts} == set(context.asset_partition_keys):
                 return self.own.load_input(context)
-            return self.run.parts(key, given, context.dagster_type.typing_type, lambda partition, wanted: self.single(context, partition, wanted))
+            return self.run.parts(key, given, wanted, lambda partition, wanted: self.single(context, partition, wanted))
         return self.run.input(key, context.dagster_type.typing_type)
 
     def single(self, context, partition, wanted):
