@@ -9,9 +9,11 @@ import dagster as dg
 import pandas as pd
 import pyarrow as pa
 
-from harness import Server, project, target, write_files
+from harness import LIB, Server, project, target, write_files
 
-from assetdev_bridge import codeversion
+sys.path.append(LIB)
+
+from assetdev_bridge import codeversion  # noqa: E402
 
 STORES = """
 import os
