@@ -81,16 +81,20 @@ func (b *bench) compare(ctx context.Context, python string) (err error) {
 	defer func() { err = errors.Join(err, endAll(mark)) }()
 	url := "http://" + address + "/graphql"
 	for loaded := 0; loaded < 13; time.Sleep(250 * time.Millisecond) {
-		if time.Since(at) > 5*time.Minute {
-			return errors.New("dagster dev did not load within 5 minutes")
+		if ctx.Err() != nil || time.Since(at) > 5*time.Minute {
+			return errors.Join(errors.New("dagster dev did not load within 5 minutes"), ctx.Err())
 		}
 		loaded = assetsOf(ctx, url)
 	}
 	b.beside("start to graph", sample{cpuOf(marked(mark)), time.Since(at)}, "")
 
-	time.Sleep(20 * time.Second) // its daemon comes to rest
+	if err := pause(ctx, 20*time.Second); err != nil { // its daemon comes to rest
+		return err
+	}
 	before, began := cpuOf(marked(mark)), time.Now()
-	time.Sleep(b.idle)
+	if err := pause(ctx, b.idle); err != nil {
+		return err
+	}
 	all := marked(mark)
 	used := (cpuOf(all) - before).Seconds() / time.Since(began).Seconds()
 	b.beside("idle", sample{}, fmt.Sprintf("%.2f %%", 100*used))
@@ -116,6 +120,15 @@ func (b *bench) compare(ctx context.Context, python string) (err error) {
 	}
 	b.beside("described anew", reload, "")
 	return nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }
 
 // eachOf returns the CPU time of each process, without that of its children.

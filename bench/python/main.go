@@ -17,6 +17,7 @@ import (
 	"log"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -46,7 +47,11 @@ func main() {
 	flag.StringVar(&b.venv, "venv", "", "`folder` of a Python environment; one is made when not given")
 	flag.BoolVar(&b.dagster, "dagster", false, "measure Dagster, too")
 	flag.Parse()
-	if err := b.run(context.Background()); err != nil {
+	// What was started is ended also when this program is.
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	err := b.run(ctx)
+	stop()
+	if err != nil {
 		log.Fatal(err)
 	}
 }
