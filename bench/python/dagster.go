@@ -57,7 +57,7 @@ func (b *bench) compare(ctx context.Context, python string) (err error) {
 		}
 	}
 
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
