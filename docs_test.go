@@ -90,7 +90,7 @@ func commandList(t *testing.T) string {
 	return "```\nSee:\n" + list + "```\n"
 }
 
-// TestDocuments looks at every document: what it links to is there, and README.md stays short.
+// TestDocuments looks at every document: what it links to is there, tables are whole, and README.md stays short.
 func TestDocuments(t *testing.T) {
 	var documents []string
 	for _, pattern := range []string{"*.md", "*/*.md", "*/*/*.md"} {
@@ -112,6 +112,12 @@ func TestDocuments(t *testing.T) {
 			}
 			if _, err := os.Stat(filepath.Join(filepath.Dir(document), m[1])); err != nil {
 				t.Errorf("%s links to %s: %v", document, m[1], err)
+			}
+		}
+		lines := strings.Split(string(data), "\n")
+		for i, line := range lines {
+			if strings.HasPrefix(line, "|") && (i == 0 || lines[i-1] == "") && (i+1 == len(lines) || !strings.HasPrefix(lines[i+1], "|---")) {
+				t.Errorf("%s:%d: a row of a table that has ended", document, i+1)
 			}
 		}
 		if n := bytes.Count(data, []byte("\n")); document == "README.md" && n >= 300 {
