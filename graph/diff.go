@@ -1,10 +1,6 @@
 package graph
 
-import (
-	"fmt"
-	"slices"
-	"strings"
-)
+import "slices"
 
 // A Change is what differs between two graphs in defined assets; external ones do not count. Lists are in the order of the
 // new graph, Removed in that of the old.
@@ -60,30 +56,4 @@ func sameKeys(a, b []Key) bool {
 	slices.SortFunc(a, Key.Compare)
 	slices.SortFunc(b, Key.Compare)
 	return slices.Equal(a, b)
-}
-
-// Empty reports whether nothing changed.
-func (c Change) Empty() bool {
-	return len(c.Added)+len(c.Removed)+len(c.Changed)+len(c.DepsChanged) == 0
-}
-
-// String says what changed in a few words, as "2 assets added, 1 with new code"; "nothing changed" when nothing did.
-func (c Change) String() string {
-	var parts []string
-	say := func(keys []Key, what string) {
-		switch {
-		case len(keys) == 1:
-			parts = append(parts, keys[0].text+" "+what)
-		case len(keys) > 1:
-			parts = append(parts, fmt.Sprintf("%d assets %s", len(keys), what))
-		}
-	}
-	say(c.Added, "added")
-	say(c.Removed, "removed")
-	say(c.Changed, "with new code")
-	say(c.DepsChanged, "with other dependencies")
-	if len(parts) == 0 {
-		return "nothing changed"
-	}
-	return strings.Join(parts, ", ")
 }

@@ -110,18 +110,6 @@ func ParseSelections(args []string) (Selection, error) {
 	return Selection{joined(termOr, all)}, nil
 }
 
-// SelectKeys returns the selection of exactly these keys. Without keys it selects nothing.
-func SelectKeys(keys ...Key) Selection {
-	all := make([]*expr, len(keys))
-	for i, k := range keys {
-		all[i] = &expr{term: termAttribute, attribute: "key", value: value{text: k.text, given: true}, key: k}
-	}
-	if len(all) == 0 {
-		return Selection{&expr{term: termNot, of: []*expr{{term: termAll}}}}
-	}
-	return Selection{joined(termOr, all)}
-}
-
 // joined returns the terms under one and or or, without a level for terms that are the same already.
 func joined(t term, of []*expr) *expr {
 	if len(of) == 1 {
@@ -137,9 +125,6 @@ func joined(t term, of []*expr) *expr {
 	}
 	return &expr{term: t, of: flat}
 }
-
-// IsZero reports whether s is the zero Selection, which is every asset.
-func (s Selection) IsZero() bool { return s.root == nil }
 
 // String returns the selection in its shortest usual form, which ParseSelection reads back as the same; "" for the zero
 // Selection.

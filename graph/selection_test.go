@@ -131,10 +131,10 @@ func TestSelect(t *testing.T) {
 	if got, _ := Select(g, nil, Selection{}); words(got) != everything {
 		t.Errorf("zero selection: got %q, want %q", words(got), everything)
 	}
-	if got, _ := Select(g, nil, SelectKeys()); len(got) != 0 {
+	if got, _ := Select(g, nil, selectKeys()); len(got) != 0 {
 		t.Errorf("no keys: got %q, want none", words(got))
 	}
-	if got, _ := Select(g, nil, SelectKeys(keysOf("stub feed")...)); words(got) != "feed stub" {
+	if got, _ := Select(g, nil, selectKeys(keysOf("stub feed")...)); words(got) != "feed stub" {
 		t.Errorf("two keys: got %q, want feed and stub", words(got))
 	}
 }
@@ -178,7 +178,7 @@ func TestRootsAndSinksProperty(t *testing.T) {
 			termRoots: ends(func(k Key) []Key { return g.Ancestors(k, -1) }),
 			termSinks: ends(func(k Key) []Key { return g.Descendants(k, -1) }),
 		} {
-			s := Selection{&expr{term: kind, of: []*expr{SelectKeys(members...).root}}}
+			s := Selection{&expr{term: kind, of: []*expr{selectKeys(members...).root}}}
 			if got, err := Select(g, nil, s); err != nil || words(got) != want {
 				t.Fatalf("%s: got %q, %v, want %q", s, words(got), err, want)
 			}
@@ -344,7 +344,7 @@ func TestParseSelections(t *testing.T) {
 	if err != nil || s.String() != "a and b or c or d" {
 		t.Errorf("got %s, %v", s, err)
 	}
-	if s, err := ParseSelections(nil); err != nil || !s.IsZero() || s.String() != "" {
+	if s, err := ParseSelections(nil); err != nil || s.root != nil || s.String() != "" {
 		t.Errorf("no arguments: got %q, %v, want the zero selection", s, err)
 	}
 	if _, err := ParseSelections([]string{"a", ""}); err == nil {
@@ -442,4 +442,16 @@ func FuzzParseSelection(f *testing.F) {
 			t.Fatalf("%q selects %v, %v; %q selects %v, %v", text, keys, err, again, other, otherErr)
 		}
 	})
+}
+
+// selectKeys returns the selection of exactly these keys. Without keys it selects nothing.
+func selectKeys(keys ...Key) Selection {
+	all := make([]*expr, len(keys))
+	for i, k := range keys {
+		all[i] = &expr{term: termAttribute, attribute: "key", value: value{text: k.text, given: true}, key: k}
+	}
+	if len(all) == 0 {
+		return Selection{&expr{term: termNot, of: []*expr{{term: termAll}}}}
+	}
+	return Selection{joined(termOr, all)}
 }

@@ -3,6 +3,7 @@ package run
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"syscall"
 	"testing"
@@ -387,6 +388,15 @@ func recount(r *Run) error {
 	}
 	if counts != r.counts || final != r.final || all != r.running {
 		return fmt.Errorf("counted %v, %d final, %d run; the run says %v, %d, %d", counts, final, all, r.counts, r.final, r.running)
+	}
+	told := map[State]int{}
+	for state, n := range counts {
+		if n > 0 {
+			told[State(state)] = n
+		}
+	}
+	if got := r.Counts(); !maps.Equal(got, told) {
+		return fmt.Errorf("the run tells %v, want %v", got, told)
 	}
 	for _, c := range r.counters {
 		if running[c.name] != c.running {

@@ -10,46 +10,6 @@ import (
 	"github.com/assetdev/assetdev/graph/layout"
 )
 
-// MaxLanes is how many lanes the list draws beside each other.
-const MaxLanes = 12
-
-// A Line is one row of the list: its rails, padded to one width for all lines, and its asset.
-type Line struct {
-	Key    graph.Key
-	Rails  string
-	Hidden int // lanes that are not drawn for want of place
-}
-
-// List paints the visible assets, one a line, in the given order, which should be the graph's.
-func List(g *graph.Graph, visible []graph.Key, ascii bool) []Line {
-	rows := layout.Rails(g, visible, MaxLanes)
-	width := 0
-	for _, row := range rows {
-		width = max(width, len(row.Cells))
-	}
-	lines := make([]Line, len(rows))
-	for i, row := range rows {
-		lines[i] = Line{Key: row.Key, Rails: Rails(row, width, ascii), Hidden: row.Hidden}
-	}
-	return lines
-}
-
-// Rails paints one row in 2×width−1 characters: a cell, and the line to the next one.
-func Rails(row layout.Row, width int, ascii bool) string {
-	var b strings.Builder
-	for column := range width {
-		var c layout.Cell
-		if column < len(row.Cells) {
-			c = row.Cells[column]
-		}
-		b.WriteRune(Glyph(c, ascii))
-		if column < width-1 {
-			b.WriteRune(Joint(c, ascii))
-		}
-	}
-	return b.String()
-}
-
 // Joint returns the character between a cell and the one to its right.
 func Joint(c layout.Cell, ascii bool) rune {
 	switch {

@@ -1,12 +1,14 @@
 package draw
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/assetdev/assetdev/graph"
+	"github.com/assetdev/assetdev/graph/layout"
 )
 
 // shop has edges within a location and between two.
@@ -58,8 +60,20 @@ func TestListTellsWhichEdgesCrossLocations(t *testing.T) {
 	} {
 		var b strings.Builder
 		b.WriteByte('\n')
-		for _, l := range List(shop(), keys, test.ascii) {
-			b.WriteString(l.Rails + " " + l.Key.String() + "\n")
+		rows := layout.Rails(shop(), keys, 12)
+		width := 0
+		for _, row := range rows {
+			width = max(width, len(row.Cells))
+		}
+		for _, row := range rows {
+			cells := append(slices.Clone(row.Cells), make([]layout.Cell, width-len(row.Cells))...)
+			for column, c := range cells {
+				b.WriteRune(Glyph(c, test.ascii))
+				if column < width-1 {
+					b.WriteRune(Joint(c, test.ascii))
+				}
+			}
+			b.WriteString(" " + row.Key.String() + "\n")
 		}
 		if diff := cmp.Diff(test.want, b.String()); diff != "" {
 			t.Errorf("ascii %v: -want +got\n%s", test.ascii, diff)

@@ -24,6 +24,7 @@ import (
 
 	"github.com/assetdev/assetdev/internal/child"
 	"github.com/assetdev/assetdev/internal/diag"
+	"github.com/assetdev/assetdev/iomanager/page"
 )
 
 func TestInAChild(t *testing.T) {
@@ -51,13 +52,20 @@ func TestInAChild(t *testing.T) {
 	if err != nil || third.DataVersion != info.DataVersion {
 		t.Errorf("way through Arrow: got %s, %v, want %s", third.DataVersion, err, info.DataVersion)
 	}
-	p, err := Page(t.Context(), out, PageRequest{Offset: 998, Limit: 5, Columns: []string{"region", "id"}})
+	p, err := onePage(t.Context(), out, PageRequest{Offset: 998, Limit: 5, Columns: []string{"region", "id"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff("region utf8 true; id int64 false; \n\"north\" \"998\"\n\"south\" \"999\"", pageText(p)); diff != "" {
 		t.Errorf("page (-want +got):\n%s", diff)
 	}
+}
+
+// onePage reads a page by a child of its own.
+func onePage(ctx context.Context, file string, q PageRequest) (p page.Page, err error) {
+	r := Open()
+	defer func() { err = errors.Join(err, r.Close()) }()
+	return r.Page(ctx, file, q)
 }
 
 func TestErrorsNameTheFile(t *testing.T) {
@@ -82,7 +90,7 @@ func TestErrorsNameTheFile(t *testing.T) {
 		{path("pickle", "\x80\x04\x95\x00\x00\x00\x00\x00\x00\x00\x00N."), "not a Parquet file: a pickle (protocol 4)", nil},
 		{good, `no column "idd"`, []string{"idd"}},
 	} {
-		_, err := Page(t.Context(), test.file, PageRequest{Limit: 1, Columns: test.columns})
+		_, err := onePage(t.Context(), test.file, PageRequest{Limit: 1, Columns: test.columns})
 		kind := "data"
 		if test.columns != nil {
 			kind = "usage"
@@ -101,12 +109,12 @@ func TestErrorsNameTheFile(t *testing.T) {
 	if _, err := Convert(t.Context(), ConvertRequest{In: good, Format: "csv", Out: filepath.Join(dir, "x")}); err == nil {
 		t.Error("unknown format: got no error")
 	}
-	if _, err := Page(t.Context(), good, PageRequest{Limit: MaxPageRows + 1}); err == nil {
+	if _, err := onePage(t.Context(), good, PageRequest{Limit: MaxPageRows + 1}); err == nil {
 		t.Error("page that is too long: got no error")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Page(ctx, good, PageRequest{Limit: 1}); !errors.Is(err, context.Canceled) {
+	if _, err := onePage(ctx, good, PageRequest{Limit: 1}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: got %v, want %v", err, context.Canceled)
 	}
 }
@@ -534,7 +542,7 @@ func TestStartCost(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	path := writeParquet(t, filepath.Join(t.TempDir(), "x.parquet"), 10, true, []arrow.Record{bigRecord(5)})
-	if _, err := Page(ctx, path, PageRequest{Limit: 5}); err != nil {
+	if _, err := onePage(ctx, path, PageRequest{Limit: 5}); err != nil {
 		t.Error(err)
 	}
 }

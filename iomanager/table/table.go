@@ -120,21 +120,6 @@ type PageRequest struct {
 // MaxPageRows is the largest Limit of a PageRequest.
 const MaxPageRows = 100_000
 
-// Page reads a window of the Parquet file.
-func Page(ctx context.Context, file string, r PageRequest) (page.Page, error) {
-	if err := r.check(); err != nil {
-		return page.Page{}, err
-	}
-	if err := readable(file); err != nil {
-		return page.Page{}, err
-	}
-	answer, err := once(ctx, file, "", request{Page: &pageRequest{File: file, PageRequest: r}}, pageLimits)
-	if err != nil {
-		return page.Page{}, err
-	}
-	return *answer.Page, nil
-}
-
 func (r PageRequest) check() error {
 	if r.Offset < 0 || r.Limit < 0 || r.Limit > MaxPageRows || r.MaxCellBytes < 0 {
 		return diag.New("usage", "rows %d+%d: an offset is 0 or more, and a page has 0 to %d rows", r.Offset, r.Limit, MaxPageRows)
