@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/assetdev/assetdev/internal/diag"
+	"github.com/assetdev/assetdev/internal/filekey"
 	"github.com/assetdev/assetdev/internal/trust"
 	"github.com/assetdev/assetdev/internal/wire"
 	"github.com/assetdev/assetdev/loader/codeversion"
@@ -37,6 +39,23 @@ func (l *Loader) openLocation(entry workspace.Location, grant trust.Grant) (open
 	return nil, diag.New("location", "code locations of kind %s cannot be loaded", entry.Kind).At(entry.Pos)
 }
 
+// environ returns the environment of a location's processes: that of the settings, the entry's variables, and what .env files add.
+func (l *Loader) environ(entry workspace.Location) ([]string, error) {
+	environ := slices.Clone(l.inherited())
+	for _, name := range slices.Sorted(maps.Keys(entry.Env)) {
+		environ = append(environ, name+"="+entry.Env[name])
+	}
+	return withDotEnv(environ, entry.WorkingDirectory, l.ws.Dir)
+}
+
+// inherited returns the environment that all locations begin with.
+func (l *Loader) inherited() []string {
+	if l.opts.Environ == nil {
+		return os.Environ()
+	}
+	return l.opts.Environ
+}
+
 // A goLocation is a Go program with the index of what its code means.
 type goLocation struct {
 	location.Location
@@ -51,14 +70,8 @@ func (l *Loader) openGo(entry workspace.Location, grant trust.Grant) (opened, er
 	if err != nil {
 		return nil, err
 	}
-	environ := l.opts.Environ
-	if environ == nil {
-		environ = os.Environ()
-	}
-	for name, value := range entry.Env {
-		environ = append(slices.Clone(environ), name+"="+value)
-	}
-	if environ, err = withDotEnv(environ, entry.WorkingDirectory, l.ws.Dir); err != nil {
+	environ, err := l.environ(entry)
+	if err != nil {
 		return nil, err
 	}
 	g := &goLocation{entry: entry, environ: environ, main: mainPackage(root, module, entry.WorkingDirectory, entry.Package) + ".main"}
@@ -164,17 +177,15 @@ func parseError(err error) error {
 	return err
 }
 
-// racy is how fresh a file may be at most for its times to say nothing: two saves within it can look like one.
-const racy = 2 * time.Second
-
 // Stamp hashes the stat keys of every file below the location's folders and of the go command, and the variables that steer it.
 func (g *goLocation) Stamp(ctx context.Context) (string, bool) {
 	h := sha256.New()
 	sure := true
 	now := time.Now()
 	file := func(path string, info fs.FileInfo) {
-		fmt.Fprintf(h, "%s\x00%s\x00", path, statKey(info))
-		sure = sure && now.Sub(info.ModTime()) > racy
+		key := filekey.Of(info)
+		fmt.Fprintf(h, "%s\x00%s\x00", path, key)
+		sure = sure && !key.Racy(now)
 	}
 	for _, root := range g.Files() {
 		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -210,7 +221,7 @@ func (g *goLocation) Stamp(ctx context.Context) (string, bool) {
 	}
 	if path, err := exec.LookPath("go"); err == nil {
 		if info, err := os.Stat(path); err == nil {
-			fmt.Fprintf(h, "%s\x00%s\x00", path, statKey(info))
+			fmt.Fprintf(h, "%s\x00%s\x00", path, filekey.Of(info))
 		}
 	}
 	for _, name := range []string{"GOFLAGS", "GOOS", "GOARCH", "CGO_ENABLED", "GOTOOLCHAIN", "GOEXPERIMENT"} {

@@ -3,7 +3,6 @@ package loader
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,14 +15,7 @@ import (
 
 // openPython opens a Dagster project.
 func (l *Loader) openPython(entry workspace.Location, grant trust.Grant) (opened, error) {
-	environ := l.opts.Environ
-	if environ == nil {
-		environ = os.Environ()
-	}
-	for name, value := range entry.Env {
-		environ = append(slices.Clone(environ), name+"="+value)
-	}
-	environ, err := withDotEnv(environ, entry.WorkingDirectory, l.ws.Dir)
+	environ, err := l.environ(entry)
 	if err != nil {
 		return nil, err
 	}
@@ -95,11 +87,7 @@ func (l *Loader) pythonCache() string { return filepath.Join(l.opts.CacheDir, "p
 
 // openServers makes what holds the fork servers. None is started.
 func (l *Loader) openServers() *python.Servers {
-	environ := l.opts.Environ
-	if environ == nil {
-		environ = os.Environ()
-	}
-	return python.NewServers(python.ServerOptions{CacheDir: l.pythonCache(), Env: environ})
+	return python.NewServers(python.ServerOptions{CacheDir: l.pythonCache(), Env: l.inherited()})
 }
 
 // Reports reports whether a location can tell the framework's own instance what was materialized.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/assetdev/assetdev/graph"
+	"github.com/assetdev/assetdev/internal/filekey"
 	"github.com/assetdev/assetdev/internal/wire"
 )
 
@@ -101,7 +102,8 @@ func (c *contents) of(path string) string {
 	case info.IsDir():
 		return namesIn(path)
 	}
-	stat, racy := statKey(info), time.Since(changedAt(info)) < 2*time.Second
+	key := filekey.Of(info)
+	stat, racy := key.String(), key.Racy(time.Now())
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.read {

@@ -58,6 +58,7 @@ import (
 	"time"
 
 	"github.com/assetdev/assetdev/graph"
+	"github.com/assetdev/assetdev/internal/filekey"
 )
 
 // Options say which module an [Index] reads and for which build.
@@ -280,23 +281,10 @@ func (x *Index) toolchain(modules *resolver) string {
 
 // A blob is a file known by content.
 type blob struct {
-	key  statKey
+	key  filekey.Key
 	racy bool
 	hash [sha256.Size]byte
 	text string // of module files
-}
-
-// A statKey is what tells that a file is untouched, without reading it.
-type statKey struct {
-	size, mtime, ctime int64
-	inode              uint64
-}
-
-const racyWindow = 2 * time.Second
-
-// racy reports whether a file changed so shortly before now that an equal stat key will prove nothing.
-func (x *Index) racy(key statKey) bool {
-	return x.now().Add(-racyWindow).UnixNano() < max(key.mtime, key.ctime)
 }
 
 // text returns the content of a small file that can influence the build.
@@ -318,11 +306,11 @@ func (x *Index) content(path string, keep bool) (*blob, error) {
 	if !info.Mode().IsRegular() {
 		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("it is no file")}
 	}
-	key := keyOf(info)
+	key := filekey.Of(info)
 	if b := x.blobs[path]; b != nil && b.key == key && !b.racy && (b.text != "" || !keep) {
 		return b, nil
 	}
-	b := &blob{key: key, racy: x.racy(key)}
+	b := &blob{key: key, racy: key.Racy(x.now())}
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -348,7 +336,7 @@ func (x *Index) content(path string, keep bool) (*blob, error) {
 // A source is one Go file.
 type source struct {
 	path    string
-	key     statKey
+	key     filekey.Key
 	racy    bool
 	known   bool // it was read
 	shallow bool // imports only
@@ -496,14 +484,14 @@ func (x *Index) read(packages []*pack) error {
 			if err != nil || !info.Mode().IsRegular() {
 				continue // a dead link, or it went away: the build says so
 			}
-			key := keyOf(info)
+			key := filekey.Of(info)
 			s := x.sources[path]
 			if s == nil || s.shallow != p.opaque {
 				s = &source{path: path, shallow: p.opaque}
 				x.sources[path] = s
 			}
 			if !s.known || s.racy || s.key != key || s.err != nil {
-				s.key, s.racy = key, x.racy(key)
+				s.key, s.racy = key, key.Racy(x.now())
 				changed = append(changed, s)
 			}
 			found[p] = append(found[p], s)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/assetdev/assetdev/internal/filekey"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
@@ -787,7 +788,7 @@ func TestRefreshReadsWhatChanged(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f.x.sources[path].key, f.x.sources[path].racy = keyOf(info), racy
+		f.x.sources[path].key, f.x.sources[path].racy = filekey.Of(info), racy
 		if got := f.refresh(); got != racy {
 			t.Errorf("racy %v: the change is seen %v", racy, got)
 		}

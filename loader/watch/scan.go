@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/assetdev/assetdev/internal/filekey"
 )
 
 // The snapshot, and how it is compared with the disk. All of it belongs to one goroutine.
@@ -19,18 +21,11 @@ const (
 	maxHashed    = 64 << 20 // larger files are compared by their stat key alone
 	maxFirstHash = 1 << 20  // a first scan hashes files up to this size …
 	firstBudget  = 32 << 20 // … until it has read this much; the others are compared by stat key until they change
-	racyWindow   = 2 * time.Second
 )
-
-// A statKey is what tells that a file is untouched, without reading it.
-type statKey struct {
-	size, mtime, ctime int64
-	inode              uint64
-}
 
 // An entry is what one file was when it was looked at.
 type entry struct {
-	key    statKey
+	key    filekey.Key
 	hash   [sha256.Size]byte
 	hashed bool
 	racy   bool // it changed less than 2 s before it was looked at: an equal stat key proves nothing
@@ -314,7 +309,7 @@ func (t *tree) scanFolder(dir string, rules *level, walk, polled bool, dirty map
 		default:
 			files[name] = true
 			info, err := os.Lstat(path)
-			if old, ok := f.files[name]; !ok || err != nil || old.racy || old.key != keyOf(info) {
+			if old, ok := f.files[name]; !ok || err != nil || old.racy || old.key != filekey.Of(info) {
 				dirty[path] |= opWritten
 			}
 		}
@@ -438,8 +433,8 @@ func (t *tree) look(f *folder, name string) {
 
 // stamp returns the entry of a file that is not read.
 func stamp(info fs.FileInfo) entry {
-	key := keyOf(info)
-	return entry{key: key, racy: time.Now().Add(-racyWindow).UnixNano() < max(key.mtime, key.ctime)}
+	key := filekey.Of(info)
+	return entry{key: key, racy: key.Racy(time.Now())}
 }
 
 // observe reads a file. Of a symbolic link it reads the file behind it; what is no file is known by its stat key alone.
@@ -609,13 +604,13 @@ func (t *tree) compare(path string, o op) verdict {
 		t.forget(f, path)
 		return differs
 	}
-	key := keyOf(info)
+	key := filekey.Of(info)
 	if known && !old.racy && old.key == key {
 		t.forget(f, path)
 		f.files[name] = old
 		return same
 	}
-	if key.size == 0 && !believe && (!known || old.key.size != 0) {
+	if key.Size == 0 && !believe && (!known || old.key.Size != 0) {
 		return suspect
 	}
 	e := observe(path, info)

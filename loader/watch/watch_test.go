@@ -127,7 +127,7 @@ func (f *fixture) checkSnapshot() {
 				f.t.Errorf("folder %q is listed as %q", folder.path, dir)
 			}
 			for name, e := range folder.files {
-				got[filepath.Join(dir, name)] = fmt.Sprint(e.key.size)
+				got[filepath.Join(dir, name)] = fmt.Sprint(e.key.Size)
 			}
 		}
 		if n := len(f.w.tree.vanished); n > 0 {

@@ -13,13 +13,12 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/assetdev/assetdev/internal/filekey"
 )
 
 // maxSources bounds how many files the code of one location may have.
 const maxSources = 200_000
-
-// racy is how fresh a file may be at most for its times to say nothing: two saves within it can look like one.
-const racy = 2 * time.Second
 
 // sources hashes the files of a location's own code. What was hashed is kept by what stat says of a file.
 type sources struct {
@@ -47,7 +46,8 @@ func list(ctx context.Context, roots, further []string) ([]source, error) {
 	add := func(path string) {
 		s := source{path: path}
 		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-			s.stat, s.fresh = statKey(info), now.Sub(changedAt(info)) < racy
+			key := filekey.Of(info)
+			s.stat, s.fresh = key.String(), key.Racy(now)
 		}
 		found = append(found, s)
 	}
@@ -131,11 +131,12 @@ func (s *sources) content(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	stat := statKey(info)
+	key := filekey.Of(info)
+	stat := key.String()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k, ok := s.more[path]
-	if !ok || k.stat != stat || time.Since(changedAt(info)) < racy {
+	if !ok || k.stat != stat || key.Racy(time.Now()) {
 		text, err := os.ReadFile(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			return "no such file", nil
