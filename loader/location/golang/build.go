@@ -162,9 +162,9 @@ func (l *golang) join(ctx context.Context, key string) error {
 	if b == nil {
 		b = &build{key: key, done: make(chan struct{})}
 		var life context.Context
-		life, b.cancel = context.WithCancelCause(l.life)
+		life, b.cancel = context.WithCancelCause(l.gate.Life())
 		l.building = b
-		l.calls.Go(func() {
+		l.gate.Go(func() {
 			b.err = l.run(life, key)
 			if cause := context.Cause(life); cause != nil && b.err != nil {
 				b.err = cause

@@ -59,12 +59,9 @@ var describeGrace = child.Grace{Interrupt: 500 * time.Millisecond, Terminate: 50
 
 type golang struct {
 	config Config
-	life   context.Context // ends with Close
-	end    context.CancelCauseFunc
+	gate   *location.Gate // of Describe and Materialize, and of builds
 
 	mu       sync.Mutex
-	closed   bool
-	calls    sync.WaitGroup // Describe and Materialize under way, and builds
 	building *build
 	inUse    map[string]int // binaries that are or will be executed, by path
 	tools    toolchain
@@ -89,24 +86,8 @@ func Open(config Config, grant trust.Grant) (location.Location, error) {
 	if config.Env == nil {
 		config.Env = os.Environ()
 	}
-	l := &golang{config: config, inUse: map[string]int{}}
-	l.life, l.end = context.WithCancelCause(context.Background())
+	l := &golang{config: config, gate: location.NewGate(), inUse: map[string]int{}}
 	return l, nil
-}
-
-var errClosed = errors.New("the location is closed")
-
-// enter begins a call: the returned context ends with ctx or with Close.
-func (l *golang) enter(ctx context.Context) (context.Context, func(), error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		return nil, nil, &location.Error{Message: errClosed.Error(), Interrupted: true, Cause: errClosed}
-	}
-	l.calls.Add(1)
-	ctx, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(l.life, cancel)
-	return ctx, func() { stop(); cancel(); l.calls.Done() }, nil
 }
 
 // Describe builds the program when needed and asks it what it defines.
@@ -123,7 +104,7 @@ func (l *golang) Describe(ctx context.Context) (location.Description, error) {
 
 // Build returns the name of the binary that the files make now. It builds nothing.
 func (l *golang) Build(ctx context.Context) (string, error) {
-	ctx, leave, err := l.enter(ctx)
+	ctx, leave, err := l.gate.Enter(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -141,7 +122,7 @@ func (l *golang) Materialize(ctx context.Context, request wire.Request, out loca
 }
 
 func (l *golang) ask(ctx context.Context, request wire.Request, timeout time.Duration, grace child.Grace, out location.Output) (location.Answer, string, error) {
-	ctx, leave, err := l.enter(ctx)
+	ctx, leave, err := l.gate.Enter(ctx)
 	if err != nil {
 		return location.Answer{}, "", err
 	}
@@ -194,7 +175,7 @@ func (l *golang) roots() []string {
 
 // Environment names the go command and its version. The first call after go.mod changed starts it.
 func (l *golang) Environment() location.Environment {
-	ctx, leave, err := l.enter(context.Background())
+	ctx, leave, err := l.gate.Enter(context.Background())
 	if err != nil {
 		return location.Environment{}
 	}
@@ -210,11 +191,7 @@ func (l *golang) Environment() location.Environment {
 
 // Close ends builds and programs and waits for them.
 func (l *golang) Close() error {
-	l.mu.Lock()
-	l.closed = true
-	l.mu.Unlock()
-	l.end(errClosed)
-	l.calls.Wait()
+	l.gate.Close()
 	return nil
 }
 

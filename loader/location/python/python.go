@@ -73,13 +73,10 @@ type Location struct {
 	config  Config
 	sources sources
 	servers *Servers
-	own     *Servers        // servers, when they end with the location
-	life    context.Context // ends with Close
-	end     context.CancelCauseFunc
+	own     *Servers // servers, when they end with the location
+	gate    *location.Gate
 
 	mu      sync.Mutex
-	closed  bool
-	calls   sync.WaitGroup
 	reads   []string        // files that were read when the location was last described: no Python, or Python outside of the roots
 	counts  []wire.Asset    // that count further files as code: declared ones, and those of components
 	claimed map[string]bool // files that assets name as their own code: they count for no other
@@ -115,28 +112,12 @@ func Open(config Config, grant trust.Grant) (*Location, error) {
 	if config.Instance == "" {
 		config.Instance = "none"
 	}
-	l := &Location{config: config, servers: config.Servers}
+	l := &Location{config: config, gate: location.NewGate(), servers: config.Servers}
 	if l.servers == nil {
 		l.own = NewServers(ServerOptions{CacheDir: config.CacheDir, Env: config.Env, Mode: Cold})
 		l.servers = l.own
 	}
-	l.life, l.end = context.WithCancelCause(context.Background())
 	return l, nil
-}
-
-var errClosed = errors.New("the location is closed")
-
-// enter begins a call: the returned context ends with ctx or with Close.
-func (l *Location) enter(ctx context.Context) (context.Context, func(), error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		return nil, nil, &location.Error{Message: errClosed.Error(), Interrupted: true, Cause: errClosed}
-	}
-	l.calls.Add(1)
-	ctx, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(l.life, cancel)
-	return ctx, func() { stop(); cancel(); l.calls.Done() }, nil
 }
 
 // environment finds the environment anew: it may have been made or changed meanwhile.
@@ -190,7 +171,7 @@ func (l *Location) pythonPath() []string {
 
 // Describe asks the project what it defines.
 func (l *Location) Describe(ctx context.Context) (location.Description, error) {
-	ctx, leave, err := l.enter(ctx)
+	ctx, leave, err := l.gate.Enter(ctx)
 	if err != nil {
 		return location.Description{}, err
 	}
@@ -249,7 +230,7 @@ func (l *Location) Known(assets []wire.Asset, files []string) {
 
 // Materialize has the project make one asset, or those of one step.
 func (l *Location) Materialize(ctx context.Context, request wire.Request, out location.Output) (location.Result, error) {
-	ctx, leave, err := l.enter(ctx)
+	ctx, leave, err := l.gate.Enter(ctx)
 	if err != nil {
 		return location.Result{}, err
 	}
@@ -469,7 +450,7 @@ func (l *Location) files(ctx context.Context, e Environment) ([]source, error) {
 
 // Build hashes the location's own code and what is installed. It starts nothing.
 func (l *Location) Build(ctx context.Context) (string, error) {
-	ctx, leave, err := l.enter(ctx)
+	ctx, leave, err := l.gate.Enter(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -484,7 +465,7 @@ func (l *Location) Build(ctx context.Context) (string, error) {
 // Stamp changes whenever a file that the location's meaning hangs on may have changed, or what is installed; it reads no content. ok is false
 // when a change just now could have been missed.
 func (l *Location) Stamp(ctx context.Context) (stamp string, ok bool) {
-	ctx, leave, err := l.enter(ctx)
+	ctx, leave, err := l.gate.Enter(ctx)
 	if err != nil {
 		return "", false
 	}
@@ -521,7 +502,7 @@ func (l *Location) Stamp(ctx context.Context) (stamp string, ok bool) {
 
 // Moved reports whether something was installed, removed or made anew since the last Stamp: environments are not watched.
 func (l *Location) Moved(ctx context.Context) bool {
-	ctx, leave, err := l.enter(ctx)
+	ctx, leave, err := l.gate.Enter(ctx)
 	if err != nil {
 		return false
 	}
@@ -554,7 +535,7 @@ func (l *Location) Files() []string {
 	e, reads := l.seen, l.reads
 	l.mu.Unlock()
 	if e.Python == "" {
-		if ctx, leave, err := l.enter(context.Background()); err == nil {
+		if ctx, leave, err := l.gate.Enter(context.Background()); err == nil {
 			e, _ = l.environment(ctx)
 			leave()
 		}
@@ -579,7 +560,7 @@ func (l *Location) Files() []string {
 
 // Environment names the interpreter, its version and Dagster's, as files tell them.
 func (l *Location) Environment() location.Environment {
-	ctx, leave, err := l.enter(context.Background())
+	ctx, leave, err := l.gate.Enter(context.Background())
 	if err != nil {
 		return location.Environment{}
 	}
@@ -590,7 +571,7 @@ func (l *Location) Environment() location.Environment {
 
 // Warm starts the fork server of the location's environment, so that the next request need not wait for its imports. It does not wait.
 func (l *Location) Warm() {
-	ctx, leave, err := l.enter(context.Background())
+	ctx, leave, err := l.gate.Enter(context.Background())
 	if err != nil {
 		return
 	}
@@ -606,11 +587,7 @@ func (l *Location) Warm() {
 
 // Close ends workers and waits for them.
 func (l *Location) Close() error {
-	l.mu.Lock()
-	l.closed = true
-	l.mu.Unlock()
-	l.end(errClosed)
-	l.calls.Wait()
+	l.gate.Close()
 	if l.own != nil {
 		return l.own.Close()
 	}

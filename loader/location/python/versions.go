@@ -90,7 +90,7 @@ type analysis struct {
 
 // CodeVersions returns what the code of the assets means. It executes nothing of the workspace.
 func (l *Location) CodeVersions(ctx context.Context, assets []wire.Asset) (map[string]location.Version, error) {
-	ctx, leave, err := l.enter(ctx)
+	ctx, leave, err := l.gate.Enter(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -651,7 +651,7 @@ func (s *Servers) analyser(e Environment, lib string) (*analyser, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil, errClosed
+		return nil, location.ErrClosed
 	}
 	if a := s.analysers[key]; a != nil && !a.broken() {
 		return a, nil
