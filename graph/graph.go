@@ -725,20 +725,6 @@ func (g *Graph) Job(name string) ([]Key, bool) {
 // Broken returns why a location does not load now, "" when it does.
 func (g *Graph) Broken(location string) string { return g.broken[location] }
 
-// Groups returns the names of all groups, sorted.
-func (g *Graph) Groups() []string {
-	seen := map[string]bool{}
-	var groups []string
-	for i := range g.nodes {
-		if group := g.nodes[i].asset.Group; group != "" && !seen[group] {
-			seen[group] = true
-			groups = append(groups, group)
-		}
-	}
-	slices.Sort(groups)
-	return groups
-}
-
 // IsExternal reports whether key is read or declared by somebody and made by nobody.
 func (g *Graph) IsExternal(key Key) bool {
 	i, ok := g.resolve(key)

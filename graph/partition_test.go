@@ -291,9 +291,72 @@ func TestAnAssetMayReadItsEarlierPartitions(t *testing.T) {
 	if got := w.judge().Status(MustKey("a").At("d3")); got != Stale {
 		t.Errorf("got %v after the first has new data", got)
 	}
-	asset(w.defs, "a").Mappings[MustKey("a")].Table["d1"] = []string{"d3"}
-	if got := w.judge().Status(MustKey("a")); got != Unknown {
-		t.Errorf("got %v for a circle", got)
+	for _, table := range []map[string][]string{{"d1": {"d3"}, "d2": {"d1"}, "d3": {"d2"}}, {"d1": {}, "d2": {"d2"}, "d3": {"d2"}}, {"d2": {"d1"}, "d3": {"d2"}}} {
+		asset(w.defs, "a").Mappings[MustKey("a")].Table = table // d1 reads d3, d2 itself, and without a mapping d1 itself
+		if got := w.judge().Status(MustKey("a")); got != Unknown {
+			t.Errorf("%v: got %v for a circle", table, got)
+		}
+	}
+}
+
+// TestSomePartitionsAreOneInput: what reads two of three partitions pins one version of the two; the third is nothing to it. What reads one
+// by its definition pins that one's data version.
+func TestSomePartitionsAreOneInput(t *testing.T) {
+	w := newWorld("l a:\nl pair: a\nl one: a")
+	parted(w.defs, "a static d1 d2 d3")
+	k := func(partition string) Key { return MustKey("a").At(partition) }
+	asset(w.defs, "pair").Mappings = map[Key]*Mapping{MustKey("a"): {Table: map[string][]string{"": {"d1", "d2"}}}}
+	asset(w.defs, "one").Mappings = map[Key]*Mapping{MustKey("a"): {Table: map[string][]string{"": {"d3"}}}}
+	for key, want := range map[string]bool{"pair": true, "one": false} {
+		if in := w.graph().Inputs(MustKey(key)); len(in) != 1 || in[0].Set != want {
+			t.Errorf("%s: got the inputs %+v, want one that is pinned as a set: %v", key, in, want)
+		}
+	}
+	for _, p := range []string{"d1", "d2", "d3"} {
+		w.runPart(k(p), "")
+	}
+	pinned := map[string]string{"pair": SetVersion([]string{"d1", "d2"}, []string{w.version(k("d1")), w.version(k("d2"))}), "one": w.version(k("d3"))}
+	for _, key := range []string{"pair", "one"} {
+		w.runPart(MustKey(key), "")
+		if got := w.stored[MustKey(key)].Record.Inputs[MustKey("a")]; got != pinned[key] {
+			t.Errorf("%s pinned %s, want %s", key, got, pinned[key])
+		}
+	}
+	statuses := func() string {
+		f := w.judge()
+		return fmt.Sprint(f.Status(MustKey("pair")), " ", f.Status(MustKey("one")))
+	}
+	for _, test := range []struct{ change, data, want string }{
+		{"d1", "v1", "fresh fresh"}, // as it was
+		{"d3", "new", "fresh stale"},
+		{"d2", "new", "stale stale"},
+	} {
+		if w.runPart(k(test.change), test.data); statuses() != test.want {
+			t.Errorf("after %s was made as %s: got %s, want %s", test.change, test.data, statuses(), test.want)
+		}
+	}
+}
+
+// TestDefault: data of an asset with partitions are those of the last partition that exists, else of the latest.
+func TestDefault(t *testing.T) {
+	w := newWorld("l a:\nl b:\nl none:")
+	parted(w.defs, "a static d1 d2 d3", "none dynamic")
+	a := MustKey("a")
+	for _, test := range []struct {
+		made string
+		want Key
+	}{{"", a.At("d3")}, {"d2", a.At("d2")}, {"d1", a.At("d2")}, {"d3", a.At("d3")}} {
+		if test.made != "" {
+			w.runPart(a.At(test.made), "")
+		}
+		if got := w.judge().Default(a); got != test.want {
+			t.Errorf("after %q was made: got %v, want %v", test.made, got, test.want)
+		}
+	}
+	for _, key := range []Key{a.At("d1"), MustKey("b"), MustKey("none"), MustKey("unknown")} {
+		if got := w.judge().Default(key); got != key {
+			t.Errorf("%v: got %v", key, got)
+		}
 	}
 }
 

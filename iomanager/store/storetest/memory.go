@@ -86,13 +86,6 @@ func (m *Memory) Crash() {
 	m.visible = maps.Clone(m.durable)
 }
 
-// Damage overwrites the object's bytes behind the store's back, with a new stamp. One that is not there is made.
-func (m *Memory) Damage(name string, data []byte) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.set(name, data, true)
-}
-
 // Client returns the store as one process sees it. Before each operation gate is called, from the goroutine of the operation and
 // with no lock held; it may block, and its answer says what happens. A nil gate lets everything work.
 func (m *Memory) Client(gate func(context.Context, Op) Fault) *Client {
