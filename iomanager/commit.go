@@ -589,14 +589,10 @@ func (m *Manager) Adopt(ctx context.Context, key graph.Key, record graph.Record)
 		return fail(errors.Join(err, removed(temp)))
 	}
 	defer func() { _ = os.Remove(temp) }() // it is gone already when it was placed
-	outcome := Succeeded
-	if h.newest != nil && h.newest.DataVersion == e.DataVersion {
-		outcome = Unchanged
-	}
 	if err := m.placeData(ctx, temp, e); err != nil {
 		return fail(err)
 	}
-	adopted, _, err := m.append(ctx, e, h.newest, outcome)
+	adopted, _, err := m.append(ctx, e, h.newest, Succeeded)
 	return adopted, err
 }
 

@@ -311,6 +311,54 @@ func (w *world) checkAnswers(entries []*entry) {
 }
 
 // Two processes on one folder: each sees what the other does, whatever its index says.
+// TestLostAnswersOfRestore: each write of a restore may succeed without an answer, once; the version is put back all the same.
+func TestLostAnswersOfRestore(t *testing.T) {
+	key := graph.MustKey("a")
+	for lost := 0; ; lost++ {
+		writes, losing := 0, false
+		memory := &storetest.Memory{}
+		client := memory.Client(func(_ context.Context, op storetest.Op) storetest.Fault {
+			if losing && op.Write {
+				if writes++; writes == lost+1 {
+					return storetest.LostAnswer
+				}
+			}
+			return storetest.None
+		})
+		m, err := Open(t.Context(), Config{StateDir: t.TempDir(), Store: client, Tables: plain{}, Keep: Keep{Versions: 5}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var made []graph.Record
+		for i, text := range []string{"one\n", "two\n"} {
+			out := filepath.Join(t.TempDir(), "out")
+			if err := os.WriteFile(out, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			r, _, err := m.Commit(t.Context(), Draft{Record: record("a", fmt.Sprint("r", i)), Output: out, Format: FormatArrow, BaseSeq: int64(i)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			made = append(made, r)
+		}
+		losing = true
+		got, outcome, err := m.Restore(t.Context(), key, made[0], record("a", "back"))
+		losing = false
+		if err != nil || outcome != Succeeded || got.Seq != 3 || got.DataVersion != made[0].DataVersion {
+			t.Errorf("the answer of write %d is lost: got %+v, outcome %v, %v; want number 3 with the data of number 1", lost+1, got, outcome, err)
+		}
+		if found, err := m.Fsck(t.Context()); err != nil || len(found) != 1 || found[0].State != "ok" {
+			t.Errorf("the answer of write %d is lost: got %v, %v; want a sound storage", lost+1, found, err)
+		}
+		if writes <= lost {
+			if lost < 3 {
+				t.Errorf("a restore wrote %d times only", lost)
+			}
+			return
+		}
+	}
+}
+
 func TestTwoManagers(t *testing.T) {
 	a := newBench(t)
 	b := a.reopen(true)
