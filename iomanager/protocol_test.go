@@ -311,8 +311,13 @@ func (w *world) checkAnswers(entries []*entry) {
 }
 
 // Two processes on one folder: each sees what the other does, whatever its index says.
-// TestLostAnswersOfRestore: each write of a restore may succeed without an answer, once; the version is put back all the same.
-func TestLostAnswersOfRestore(t *testing.T) {
+// TestLostAnswers: each write of a commit and of a restore may succeed without an answer, once; it is done all the same.
+func TestLostAnswers(t *testing.T) {
+	t.Run("commit", func(t *testing.T) { testLostAnswers(t, false) })
+	t.Run("restore", func(t *testing.T) { testLostAnswers(t, true) })
+}
+
+func testLostAnswers(t *testing.T, restore bool) {
 	key := graph.MustKey("a")
 	for lost := 0; ; lost++ {
 		writes, losing := 0, false
@@ -330,29 +335,33 @@ func TestLostAnswersOfRestore(t *testing.T) {
 			t.Fatal(err)
 		}
 		var made []graph.Record
-		for i, text := range []string{"one\n", "two\n"} {
+		var got graph.Record
+		var outcome Outcome
+		for i, text := range []string{"one\n", "two\n", "three\n"} {
+			if losing = i == 2; losing && restore {
+				got, outcome, err = m.Restore(t.Context(), key, made[0], record("a", "back"))
+				break
+			}
 			out := filepath.Join(t.TempDir(), "out")
 			if err := os.WriteFile(out, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			r, _, err := m.Commit(t.Context(), Draft{Record: record("a", fmt.Sprint("r", i)), Output: out, Format: FormatArrow, BaseSeq: int64(i)})
+			got, outcome, err = m.Commit(t.Context(), Draft{Record: record("a", fmt.Sprint("r", i)), Output: out, Format: FormatArrow, BaseSeq: int64(i)})
 			if err != nil {
-				t.Fatal(err)
+				break
 			}
-			made = append(made, r)
+			made = append(made, got)
 		}
-		losing = true
-		got, outcome, err := m.Restore(t.Context(), key, made[0], record("a", "back"))
 		losing = false
-		if err != nil || outcome != Succeeded || got.Seq != 3 || got.DataVersion != made[0].DataVersion {
-			t.Errorf("the answer of write %d is lost: got %+v, outcome %v, %v; want number 3 with the data of number 1", lost+1, got, outcome, err)
+		if err != nil || outcome != Succeeded || got.Seq != 3 || restore && got.DataVersion != made[0].DataVersion {
+			t.Errorf("the answer of write %d is lost: got %+v, outcome %v, %v; want number 3", lost+1, got, outcome, err)
 		}
 		if found, err := m.Fsck(t.Context()); err != nil || len(found) != 1 || found[0].State != "ok" {
 			t.Errorf("the answer of write %d is lost: got %v, %v; want a sound storage", lost+1, found, err)
 		}
 		if writes <= lost {
 			if lost < 3 {
-				t.Errorf("a restore wrote %d times only", lost)
+				t.Errorf("it wrote %d times only", lost)
 			}
 			return
 		}
