@@ -889,6 +889,48 @@ func TestVersionIsIndependentOfFiles(t *testing.T) {
 	})
 }
 
+// TestEveryFormCounts: no two of these functions, of which many differ by one token, have one version, whatever part of Go's syntax they
+// differ in.
+func TestEveryFormCounts(t *testing.T) {
+	bodies := []string{
+		"", "return", "{}", ";", "go g()", "defer g()", "g()", "_ = g", "x := 1; _ = x", "var x = 1; _ = x", "var x int = 1; _ = x", "var x int; _ = x",
+		"const x = 1; _ = x", "const x = iota; _ = x", "const (_ = iota; x); _ = x", "var x, y int; _, _ = x, y", "x, y := 1, 2; _, _ = x, y", "x, y := 2, 1; _, _ = x, y",
+		"for {}", "for ; ; i = 0 {}", "for i = 0; ; {}", "for i == 0 {}", "for i = 0; i == 0; {}", "for ; i == 0; i = 0 {}", "for i = 0; ; i = 0 {}", "for i = 0; i == 0; i = 0 {}",
+		"for range l {}", "for i = range l {}", "for _, i = range l {}", "for i := range l { _ = i }", "for _, i := range l { _ = i }", "for i, i = range l {}",
+		"if i == 0 {}", "if i != 0 {}", "if i = 0; i == 0 {}", "if i == 0 {} else {}", "if i == 0 {} else if i == 1 {}", "if i == 0 { g() }", "if i == 0 {} else { g() }", "if i == 0 {}; g()",
+		"switch {}", "switch i {}", "switch i = 0; {}", "switch i = 0; i {}", "switch i { case 0: }", "switch i { default: }", "switch i { case 0, 1: }", "switch i { case 0: case 1: }",
+		"switch i { case 0: fallthrough; case 1: }", "switch a.(type) {}", "switch a := a.(type) { case int: _ = a }", "switch i = 0; a.(type) {}",
+		"select {}", "select { default: }", "select { case <-c: }", "select { case c <- 0: }", "select { case i = <-c: }", "c <- 0", "<-c", "i = <-c", "_, ok = <-c",
+		"i++", "i--", "i += 1", "i -= 1", "i = 1", "i = -1", "i = +1", "i = ^1", "i = 1 + 2", "i = 1 - 2", "i = 2 + 1", "i = (1 + 2) * 3", "i = 1 + 2*3", "ok = !ok", "ok = ok && ok", "ok = ok || ok",
+		"a = 'a'", "a = \"a\"", "a = 97", "a = 97.0", "a = 97i", "a = `a b`", "a = nil", "a = true", "a = g", "a = g()", "a = &i", "a = *p", "*p = i", "p = &l[0]",
+		"a = l", "a = l[:]", "a = l[1:]", "a = l[:1]", "a = l[1:1]", "a = l[:1:1]", "a = l[1:1:1]", "a = l[1]", "a = m[\"k\"]", "a = a.(int)", "a = a.([]int)", "a, ok = a.(int)",
+		"a = []int{}", "a = [0]int{}", "a = [...]int{}", "a = [...]int{1}", "a = []int{1: 1}", "a = map[string]int{}", "a = map[int]string{}", "a = struct{}{}", "a = struct{ x int }{}", "a = struct{ x, y int }{}",
+		"a = struct{ int }{}", "a = struct{ x int `t` }{}", "a = func() {}", "a = func(int) {}", "a = func(...int) {}", "a = func() int { return 0 }", "a = func() (int, int) { return 0, 0 }", "a = func() (x int) { return }",
+		"a = make(chan int)", "a = make(chan<- int)", "a = make(<-chan int)", "var x interface{}; _ = x", "var x any; _ = x", "var x interface{ M() }; _ = x", "var x interface{ M(int) }; _ = x", "var x func(); _ = x",
+		"type x int", "type x = int", "type x struct{}", "type x []int", "type x [1]int", "L: for { break L }", "L: for { break }", "L: for { continue L }", "L: for { continue }", "L: goto L", "{ g() }", "{ { g() } }",
+		"g(h)", "g(h...)", "g(h())", "h(g)", "g.h()", "gen[int]()", "gen[string]()", "gen2[int, string]()", "gen2[string, int]()",
+	}
+	files := maps.Clone(base)
+	f := newFixture(t, files, nil)
+	seen := map[string]string{}
+	try := func(text string) {
+		t.Helper()
+		f.write(map[string]string{"ml/assets/form.go": "package main\n\n" + text + "\n"})
+		f.refresh()
+		version := f.version("main.form").Code.Version
+		if same, ok := seen[version]; ok {
+			t.Errorf("%s has one version with %s", text, same)
+		}
+		seen[version] = text
+	}
+	for _, body := range bodies {
+		try("func form() {\n" + body + "\n}")
+	}
+	for _, head := range []string{"(x int)", "(x, y int)", "(x int, y int8)", "(x ...int)", "(x []int)", "(x int) int", "(int, int)", "[T any]()", "[T any](x T)", "[T comparable]()", "[T ~int]()", "[T int]()", "[T int | int8]()"} {
+		try("func form" + head + " { panic(0) }")
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	for _, text := range base {
 		f.Add([]byte(text))
