@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/assetdev/assetdev/graph"
+	"github.com/assetdev/assetdev/internal/filekey"
 	"github.com/assetdev/assetdev/internal/wire"
 	"github.com/assetdev/assetdev/loader/location/python"
 	"github.com/assetdev/assetdev/loader/location/python/pythontest"
@@ -105,7 +106,7 @@ func TestContents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.known = map[string]contentHash{file: {statKey(info), first, large}}
+	c.known = map[string]contentHash{file: {filekey.Of(info).String(), first, large}}
 	c.write()
 	kept := contents{file: c.file}
 	if got := kept.of(file); got != first || kept.known[file].Hash != first {
