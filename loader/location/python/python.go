@@ -283,7 +283,7 @@ const reportWithin = time.Minute
 
 // Report tells Dagster's own instance, that of DAGSTER_HOME, what was materialized, by Dagster as the location has it installed.
 func (l *Location) Report(ctx context.Context, reports []wire.Reported) error {
-	ctx, leave, err := l.enter(ctx)
+	ctx, leave, err := l.gate.Enter(ctx)
 	if err != nil {
 		return err
 	}
