@@ -271,6 +271,8 @@ var edits = []edit{
 	{name: "formatting", file: "ml/assets/features.go", old: "{ return x / 2 }", new: "{\n\n\treturn x /\n\t\t2\n}"},
 	{name: "trailing comma", file: "ml/assets/features.go", old: `asset.Progress(ctx, 0.5, "scoring")`, new: "asset.Progress(\n\tctx,\n\t0.5,\n\t\"scoring\",\n)"},
 	{name: "parentheses", file: "ml/assets/features.go", old: "return x / 2", new: "return (x / 2)"},
+	{name: "what a type implements, said by a variable _", file: "ml/assets/features.go", new: "\n\ntype stays int\n\nvar (\n\t_ any = stays(0)\n\t_ any = new(stays)\n\t_ any = (*stays)(nil)\n\t_ any = stays.next\n)\n\nfunc (stays) next() {}\n"},
+	{name: "a variable _ that registers", file: "ml/assets/features.go", new: "\n\nvar _ = register(5)\n\nfunc register(x int) int { return x }\n", changes: "features plain"},
 	{name: "the function itself", file: "ml/assets/features.go", old: "0.5", new: "0.6", changes: "features"},
 	{name: "helper", file: "ml/assets/features.go", old: "*= half", new: "+= half", changes: "features"},
 	{name: "helper of a helper", file: "ml/assets/features.go", old: "x / 2", new: "x / 3", changes: "features"},

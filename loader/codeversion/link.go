@@ -101,7 +101,7 @@ func link(packs []*pack) *program {
 	}
 	for i, n := range p.nodes {
 		id := int32(i)
-		if n.kind == kindInit || n.kind == kindBlank || n.kind == kindVar && p.initialiserMutates(id) {
+		if n.kind == kindInit || n.kind == kindBlank && !p.asserts(id) || n.kind == kindVar && p.initialiserMutates(id) {
 			n.pack.effects = append(n.pack.effects, id)
 			p.effects = append(p.effects, id)
 		}
@@ -315,6 +315,17 @@ func (p *program) initialiserMutates(id int32) bool {
 	mutates := false
 	p.plain(id, func(n *node) { mutates = mutates || n.mutates })
 	return mutates
+}
+
+// asserts reports whether a variable named _ only says what a type implements, as in var _ io.Reader = (*T)(nil): nothing in it is called but
+// new and conversions to the module's types.
+func (p *program) asserts(id int32) bool {
+	n := p.nodes[id]
+	return !n.callsFunc && !slices.ContainsFunc(n.calls, func(s selector) bool {
+		declared := p.declared(n, s)
+		types := !slices.ContainsFunc(declared, func(id int32) bool { return p.nodes[id].kind != kindType })
+		return !types || len(declared) == 0 && (s.path != "" || s.base != "" || s.name != "new")
+	})
 }
 
 // plain calls f for the declarations that id reaches by names alone.
