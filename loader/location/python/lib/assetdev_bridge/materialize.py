@@ -83,6 +83,9 @@ class Step:
             raise Told("asset %s has partitions, and the request names none (--partition)" % request["asset"])
         selection = dg.AssetSelection.assets(*self.keys)
         config = self.config()
+        given = config.get("resources", {})
+        for key in [k for k in given if OWN + k in resources]:
+            given[OWN + key] = given[key]
         try:
             result = dg.materialize(
                 everything, selection=selection, resources=resources, instance=instance, partition_key=partition, run_config=config,
@@ -123,7 +126,7 @@ class Step:
                 own = dg.fs_io_manager
             if needed:
                 resources[OWN + key] = own
-                resources[key] = around(self.data, OWN + key, how == "both")
+                resources[key] = around(self.data, OWN + key, how == "both", own)
             else:
                 resources[key] = Storage(self.data)
         for key in bound:
@@ -320,10 +323,11 @@ def stub(up):
     return spec.with_io_manager_key(up["manager"])
 
 
-def around(run, own, both):
-    """Returns our manager that has the project's own one at hand."""
+def around(run, own, both, resource):
+    """Returns our manager that has the project's own one at hand, with that one's configuration: managers of databases look it up in their context."""
+    definition = resource.get_resource_definition() if hasattr(resource, "get_resource_definition") else resource
 
-    @dg.io_manager(required_resource_keys={own})
+    @dg.io_manager(required_resource_keys={own}, config_schema=getattr(definition, "config_schema", None))
     def manager(context):
         return Storage(run, both, getattr(context.resources, own))
 

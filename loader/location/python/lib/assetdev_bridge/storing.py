@@ -11,7 +11,7 @@ import re
 import dagster as dg
 
 DATABASES = re.compile(
-    r"^(dagster_(duckdb|snowflake|deltalake|iceberg|postgres|mysql|clickhouse|databricks|sling|dlt|polars\.io_managers\.bigquery)|dagster_gcp(_pandas|_pyspark)?\.bigquery)"
+    r"^(dagster_(duckdb|snowflake|delta|iceberg|postgres|mysql|clickhouse|databricks|sling|dlt|polars\.io_managers\.bigquery)|dagster_gcp(_pandas|_pyspark)?\.bigquery)"
 )
 SPEAKS = re.compile(
     r"\b(sqlalchemy|psycopg2?|asyncpg|duckdb|snowflake|bigquery|to_sql|read_sql|pymysql|mysql|sqlite3|pymongo|redis|clickhouse|databricks|trino|oracledb|pyodbc|cassandra|"

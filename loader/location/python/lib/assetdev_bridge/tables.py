@@ -316,7 +316,7 @@ def read_without_arrow(path, form, want):
         import polars as pl
 
         frame = pl.read_parquet(path) if form == "parquet" else pl.read_ipc(path)
-        return frame.to_dicts() if want == "rows" else frame
+        return frame.to_dicts() if want == "rows" else frame.lazy() if want == "lazy" else frame
     if form == "parquet" and has("pandas"):
         import pandas as pd
 

@@ -4,6 +4,7 @@ import os
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 import dagster as dg
 import pandas as pd
@@ -13,7 +14,7 @@ from harness import LIB, Server, project, target, write_files
 
 sys.path.append(LIB)
 
-from assetdev_bridge import codeversion  # noqa: E402
+from assetdev_bridge import codeversion, tables  # noqa: E402
 
 STORES = """
 import os
@@ -62,6 +63,46 @@ class Reads(dg.ConfigurableIOManager):
         return 1
 """
 SHARED = "def tidy(x):\n    return x\n\ndef unused():\n    return 1\n"
+BOTH = """
+import dagster as dg
+import os
+import pandas as pd
+
+class Table(dg.IOManager):
+    # As managers of databases, it looks up its configuration in the context.
+    def handle_output(self, context, obj):
+        obj.to_csv(os.path.join(context.resource_config["root"], context.asset_key.path[-1]), index=False)
+
+    def load_input(self, context):
+        return pd.read_csv(os.path.join(context.resource_config["root"], context.asset_key.path[-1]))
+
+class Factory(dg.ConfigurableIOManagerFactory):
+    root: str
+
+    def create_io_manager(self, context):
+        return Table()
+
+@dg.io_manager(config_schema={"root": str})
+def by_function(context):
+    return Table()
+
+@dg.asset(io_manager_key="factory")
+def first() -> pd.DataFrame: return pd.DataFrame({"x": [1]})
+
+@dg.asset(io_manager_key="function")
+def second() -> pd.DataFrame: return pd.DataFrame({"x": [2]})
+
+@dg.asset(io_manager_key="launched")
+def third() -> pd.DataFrame: return pd.DataFrame({"x": [3]})
+
+@dg.asset
+def reader(first: pd.DataFrame, second: pd.DataFrame): return pd.concat([first, second])
+
+defs = dg.Definitions(
+    assets=[first, second, third, reader],
+    resources={"factory": Factory(root=dg.EnvVar("ROOT_OF_TABLES")), "function": by_function.configured({"root": "."}), "launched": Factory.configure_at_launch()},
+)
+"""
 DEFS = """
 import dagster as dg
 import pandas as pd
@@ -116,6 +157,39 @@ def versions(directory, modes, asked=None):
             asked.append({"key": a["key"], "module": module, "qualname": name, "file": a.get("file", ""), "line": a.get("line", 0), "also": also, "resources": a.get("resources", [])})
     index = codeversion.Index([directory], [directory, *sys.path], "")
     return asked, index.versions(asked, {"module": "defs"})
+
+
+class Both(unittest.TestCase):
+    """A manager beside ours finds its configuration where Dagster puts it."""
+
+    def materialize(self, p, asset, **more):
+        request = {
+            "type": "materialize", "run": "r", "asset": asset, "attempt": 1, "view": p, "output": os.path.join(p, "out"), "io_managers": {k: "both" for k in ("factory", "function", "launched")},
+            **more,
+        }
+        return server.ask(target("defs", p), request, cwd=p, env={"ROOT_OF_TABLES": p})
+
+    def test_its_configuration(self):
+        with project(defs=BOTH) as p:
+            for asset, config in (("first", None), ("second", None), ("third", {"resources": {"launched": {"config": {"root": p}}}})):
+                answer = self.materialize(p, asset, **({"config": config} if config else {}))
+                self.assertEqual((answer.error, pd.read_csv(os.path.join(p, asset))["x"].size), ({}, 1), asset)
+            answer = self.materialize(p, "reader", inputs=[{"asset": "first", "elsewhere": True}, {"asset": "second", "elsewhere": True}])
+            self.assertEqual((answer.error, list(pa.ipc.open_file(os.path.join(p, "out")).read_pandas()["x"])), ({}, [1, 2]))
+
+
+class WithoutArrow(unittest.TestCase):
+    def test_a_reader_gets_what_it_asks_for(self):
+        import polars as pl
+
+        frame = pl.DataFrame({"x": [1, 2]})
+        with tempfile.TemporaryDirectory() as d, unittest.mock.patch.object(tables, "has", lambda module: module == "polars"):
+            path = os.path.join(d, "out")
+            for form, write in (("arrow", frame.write_ipc), ("parquet", frame.write_parquet)):
+                write(path)
+                for annotation in (pl.LazyFrame, pl.DataFrame, list[dict]):
+                    got = tables.read(path, form, annotation)
+                    self.assertIsInstance(got, list if annotation == list[dict] else annotation, form)
 
 
 class Code(unittest.TestCase):
