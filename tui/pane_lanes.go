@@ -55,6 +55,8 @@ type lanesPane struct {
 	graph  *graph.Graph
 	shown  []graph.Key // what placed was made of
 	how    density
+	narrow narrowing // what placed is drawn for
+	whole  drawing   // of all assets, while fewer are shown
 
 	keys     []graph.Key // asset of each node, zero for a cluster
 	clusters []cluster   // of each node
@@ -69,6 +71,13 @@ type lanesPane struct {
 	lit     []int32
 	litFor  litKey
 	outside layout.Outside
+}
+
+// A drawing is where assets were placed, and where its view was.
+type drawing struct {
+	placed *layout.Placed
+	how    density
+	view   layout.Rect
 }
 
 // A tally says how many of the assets of a place have each of [statusWords].
@@ -288,14 +297,11 @@ func (m *Model) layLanes() {
 	for i, row := range m.list.at {
 		visible[i] = m.list.rows[row].key
 	}
-	before, anchor := p.placed, ""
-	if before == nil && p.stored != nil {
-		before, p.how = p.stored, how // layout ignores it when it was made otherwise
-	}
-	p.stored = nil
+	anchor := ""
 	if n, ok := m.cursorNode(); ok {
-		anchor = before.Node(n).Key
+		anchor = p.placed.Node(n).Key
 	}
+	before := m.drawnBefore(how)
 	if how != p.how {
 		before = nil
 	}
@@ -308,6 +314,40 @@ func (m *Model) layLanes() {
 		p.view.X, p.view.Y = p.view.X+dx, p.view.Y+dy
 	}
 	m.followCursor()
+}
+
+// drawnBefore returns what the drawing is to be like. A neighbourhood is drawn for itself, so that it has no gaps where others are hidden; the
+// whole is as it was before.
+func (m *Model) drawnBefore(how density) *layout.Placed {
+	p, now := &m.lanesView, m.narrowing()
+	was := p.narrow
+	p.narrow = now
+	if p.placed == nil && p.stored != nil {
+		p.whole = drawing{placed: p.stored, how: how, view: p.view} // layout ignores it when it was made otherwise
+		p.stored = nil
+		if now != (narrowing{}) {
+			return nil
+		}
+		p.how = how
+		return p.whole.placed
+	}
+	p.stored = nil
+	switch {
+	case now == was:
+		return p.placed
+	case now == narrowing{}:
+		if p.whole.placed == nil {
+			return p.placed
+		}
+		p.how, p.view = p.whole.how, p.whole.view
+		return p.whole.placed
+	case was == narrowing{}:
+		p.whole = drawing{placed: p.placed, how: p.how, view: p.view}
+	}
+	if was.filter = now.filter; now != was {
+		return nil
+	}
+	return p.placed
 }
 
 // lanesShow reports whether the lanes are made of what the list shows.

@@ -14,6 +14,7 @@ import (
 	"github.com/assetdev/assetdev/engine/event"
 	"github.com/assetdev/assetdev/graph"
 	"github.com/assetdev/assetdev/graph/draw"
+	"github.com/assetdev/assetdev/graph/layout"
 	"github.com/assetdev/assetdev/tui/tuitest"
 )
 
@@ -133,6 +134,44 @@ func TestFocus(t *testing.T) {
 	m.visit(at("mart_retention"))
 	if got := cursorKey(t, m); got != "mart_retention" || m.around.on {
 		t.Errorf("an asset outside the focus is not shown: the cursor is on %s", got)
+	}
+}
+
+// TestFocusIsDrawnForItself: without the gaps that hidden assets would leave, and afterwards all is where it was.
+func TestFocusIsDrawnForItself(t *testing.T) {
+	for _, hide := range [][]string{{"f"}, {"}", "f", "}"}, {"/", "m", "a", "r", "t", "enter"}} {
+		d, m := driven(t, &fake{snap: shop()}, 80, 24, nil)
+		m.visit(at("mart_revenue"))
+		d.Press("v")
+		d.Frame()
+		p := &m.lanesView
+		x, y := p.view.X, p.view.Y
+		before := map[graph.Key]layout.Rect{}
+		for k, n := range p.node {
+			before[k] = p.placed.Rect(n)
+		}
+		whole, _ := p.placed.Size()
+		d.Press(hide...)
+		d.Frame()
+		if got, _ := p.placed.Size(); hide[0] == "f" && got >= whole {
+			t.Errorf("%q: %d cells wide, want less than the %d of all assets", hide, got, whole)
+		}
+		if len(p.node) == len(before) {
+			t.Fatalf("%q hid nothing", hide)
+		}
+		d.Press("esc", "esc", "esc")
+		if m.around.on {
+			d.Press("f")
+		}
+		d.Frame()
+		for k, n := range p.node {
+			if got := p.placed.Rect(n); got != before[k] {
+				t.Errorf("%q: %v is at %v afterwards, want %v", hide, k, got, before[k])
+			}
+		}
+		if len(p.node) != len(before) || p.view.X != x || p.view.Y != y {
+			t.Errorf("%q: %d assets at %d,%d, want %d at %d,%d", hide, len(p.node), p.view.X, p.view.Y, len(before), x, y)
+		}
 	}
 }
 

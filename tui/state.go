@@ -65,8 +65,12 @@ func (m *Model) saveState() {
 		return
 	}
 	m.keep("", text)
-	if m.lanesView.placed != nil {
-		if drawing, err := m.lanesView.placed.MarshalBinary(); err == nil {
+	placed := m.lanesView.placed
+	if whole := m.lanesView.whole.placed; whole != nil && m.lanesView.narrow != (narrowing{}) {
+		placed = whole
+	}
+	if placed != nil {
+		if drawing, err := placed.MarshalBinary(); err == nil {
 			m.keep(lanesFile, drawing)
 		}
 	}
