@@ -213,11 +213,17 @@ const (
 func (e *Engine) watchStorage(ctx context.Context) {
 	failed := ""
 	var due time.Time
+	var of *graph.Graph
+	var keys []graph.Key // of that graph
 	for {
 		look := !time.Now().Before(due)
 		if !look {
-			var keys []graph.Key
-			if e.call(ctx, func() { keys = e.glanceKeys() }) != nil {
+			renew := func() {
+				if of != e.graph {
+					of, keys = e.graph, e.glanceKeys()
+				}
+			}
+			if e.call(ctx, renew) != nil {
 				return
 			}
 			look = e.manager.Glance(ctx, keys)

@@ -183,6 +183,9 @@ func (l *Location) complete(a wire.Asset, v location.Version) (location.Version,
 			more = append(more, graph.Part{Kind: graph.PartFile, Symbol: l.named(file), Hash: sum, File: file})
 		}
 	}
+	if a.StoredBy == "own" || a.StoredBy == "both" { // when that changes, its data are not where they will be looked for
+		more = append(more, graph.Part{Kind: graph.PartEnvironment, Symbol: "who stores it", Hash: a.StoredBy + " "})
+	}
 	if a.CodeVersion != "" {
 		v.Code = graph.Code{Version: versionOf("author:"+a.CodeVersion, more), Author: true, Parts: more}
 		return v, nil

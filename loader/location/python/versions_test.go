@@ -3,6 +3,7 @@ package python
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -265,5 +266,36 @@ func TestFilesThatAnAssetNames(t *testing.T) {
 			t.Errorf("a change of %s changes %q, want %q", tt.file, changed, tt.changes)
 		}
 		before = after
+	}
+}
+
+// An asset whose data are stored by another manager than before is made anew: they are not where they will be looked for.
+func TestWhoStoresItCounts(t *testing.T) {
+	dir := t.TempDir()
+	pretend(t, filepath.Join(dir, ".venv"), "1.13.0")
+	write(t, dir, map[string]string{"shop.py": "def orders():\n    return 1\n"})
+	servers := NewServers(ServerOptions{CacheDir: t.TempDir(), Mode: Cold})
+	l, err := Open(Config{Name: "shop", Kind: "python_module", Target: "shop", Dir: dir, WorkspaceDir: dir, CacheDir: cache, Servers: servers}, grant(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := errors.Join(l.Close(), servers.Close()); err != nil {
+			t.Error(err)
+		}
+	}()
+	seen := map[string]string{}
+	for _, by := range []string{"", "own", "both"} {
+		assets := []wire.Asset{{Key: "orders", Symbol: "shop:orders", File: filepath.Join(dir, "shop.py"), Line: 1, StoredBy: by}}
+		l.Known(assets, nil)
+		versions, err := l.CodeVersions(t.Context(), assets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		version := versions["orders"].Code.Version
+		if other, ok := seen[version]; ok {
+			t.Errorf("stored by %q and by %q have the same version %s", other, by, version)
+		}
+		seen[version] = by
 	}
 }
