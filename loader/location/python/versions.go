@@ -184,7 +184,7 @@ func (l *Location) complete(a wire.Asset, v location.Version) (location.Version,
 		}
 	}
 	if a.StoredBy == "own" || a.StoredBy == "both" { // when that changes, its data are not where they will be looked for
-		more = append(more, graph.Part{Kind: graph.PartEnvironment, Symbol: "who stores it", Hash: a.StoredBy + " "})
+		more = append(more, graph.Part{Kind: graph.PartEnvironment, Symbol: "io_managers", Hash: a.StoredBy + " "})
 	}
 	if a.CodeVersion != "" {
 		v.Code = graph.Code{Version: versionOf("author:"+a.CodeVersion, more), Author: true, Parts: more}
