@@ -56,26 +56,28 @@ func TestPartsArePlacedInTheWorkspace(t *testing.T) {
 	}
 }
 
+// openShop opens the module shop in dir, which has a .venv that only looks like one. The test's end closes it.
+func openShop(t *testing.T, dir string) *Location {
+	t.Helper()
+	servers := NewServers(ServerOptions{CacheDir: t.TempDir(), Mode: Cold})
+	l, err := Open(Config{Name: "shop", Kind: "python_module", Target: "shop", Dir: dir, WorkspaceDir: dir, CacheDir: cache, Servers: servers}, grant(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(l.Close(), servers.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
 // Another assetdev may see more in the same project: what it kept of the location counts as changed, the code of the assets does not.
 func TestAnotherDescriberAsksAgain(t *testing.T) {
 	dir := t.TempDir()
 	pretend(t, filepath.Join(dir, ".venv"), "1.13.0")
 	write(t, dir, map[string]string{"shop.py": "def orders():\n    return 1\n"})
-	servers := NewServers(ServerOptions{CacheDir: t.TempDir(), Mode: Cold})
-	defer func() {
-		if err := servers.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	l, err := Open(Config{Name: "shop", Kind: "python_module", Target: "shop", Dir: dir, WorkspaceDir: dir, CacheDir: cache, Servers: servers}, grant(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := l.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	l := openShop(t, dir)
 	ask := func() (stamp, entry, asset string) {
 		versions, err := l.CodeVersions(t.Context(), []wire.Asset{{Key: "orders", Symbol: "shop:orders", File: filepath.Join(dir, "shop.py"), Line: 1}})
 		if err != nil {
@@ -215,21 +217,7 @@ func TestFilesThatAnAssetNames(t *testing.T) {
 	dir := t.TempDir()
 	pretend(t, filepath.Join(dir, ".venv"), "1.13.0")
 	write(t, dir, map[string]string{"shop.py": "def orders():\n    return 1\n", "dbt/a.sql": "select 1", "dbt/b.sql": "select 2", "rates.csv": "1"})
-	servers := NewServers(ServerOptions{CacheDir: t.TempDir(), Mode: Cold})
-	defer func() {
-		if err := servers.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	l, err := Open(Config{Name: "shop", Kind: "python_module", Target: "shop", Dir: dir, WorkspaceDir: dir, CacheDir: cache, Servers: servers}, grant(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := l.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	l := openShop(t, dir)
 	model := func(name string) wire.Asset {
 		file := filepath.Join(dir, "dbt", name+".sql")
 		return wire.Asset{Key: name, Symbol: "shop:orders", File: file, Line: 1, CodeFiles: []string{file}}
@@ -274,16 +262,7 @@ func TestWhoStoresItCounts(t *testing.T) {
 	dir := t.TempDir()
 	pretend(t, filepath.Join(dir, ".venv"), "1.13.0")
 	write(t, dir, map[string]string{"shop.py": "def orders():\n    return 1\n"})
-	servers := NewServers(ServerOptions{CacheDir: t.TempDir(), Mode: Cold})
-	l, err := Open(Config{Name: "shop", Kind: "python_module", Target: "shop", Dir: dir, WorkspaceDir: dir, CacheDir: cache, Servers: servers}, grant(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := errors.Join(l.Close(), servers.Close()); err != nil {
-			t.Error(err)
-		}
-	}()
+	l := openShop(t, dir)
 	seen := map[string]string{}
 	for _, by := range []string{"", "own", "both"} {
 		assets := []wire.Asset{{Key: "orders", Symbol: "shop:orders", File: filepath.Join(dir, "shop.py"), Line: 1, StoredBy: by}}
